@@ -170,3 +170,9 @@ class UnitScores:
 
     def __len__(self) -> int:
         return int(self.start.shape[0])
+
+    def pack(self) -> StoredScores:
+        """One byte a unit (and a dimension of each sentence embedding), to store at index time."""
+        from thresher.cache import StoredScores
+
+        return StoredScores.pack(self.fingerprint, self.keep, self.embedding)

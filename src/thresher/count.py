@@ -1,0 +1,190 @@
+"""Count tokens as the caller's model does, and fit the text to the budget by that count.
+
+The only place that uses the target tokenizer. Costs of single units are estimates; what decides is
+the exact count of the assembled text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, cast, runtime_checkable
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from thresher.errors import CounterError, TokenizerError, require
+from thresher.types import Float64, Int64, Segmentation
+
+TokenCounter = Callable[[str], int]
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@runtime_checkable
+class Locating(Protocol):
+    """A counter that also knows where its tokens start."""
+
+    def __call__(self, text: str) -> int: ...
+
+    def token_ends(self, text: str) -> Int64:
+        """Last code point of each token. Shape: (T,)"""
+        ...
+
+
+class TokenizersCounter:
+    """Counts with a ``tokenizers.Tokenizer``, without special tokens."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+
+    def __call__(self, text: str) -> int:
+        """Tokens of the text."""
+        return len(self._encode(text).ids)
+
+    def token_ends(self, text: str) -> Int64:
+        """Last code point of each token. Shape: (T,)"""
+        offsets = np.asarray(self._encode(text).offsets, dtype=np.int64).reshape(-1, 2)
+        return cast(Int64, np.maximum(offsets[:, 1] - 1, offsets[:, 0]))
+
+    def _encode(self, text: str) -> Any:
+        clean = text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+        return self._tokenizer.encode(clean, add_special_tokens=False)
+
+
+class TiktokenCounter:
+    """Counts with a ``tiktoken.Encoding``; text that looks like a special token is plain text."""
+
+    def __init__(self, encoding: Any) -> None:
+        self._encoding = encoding
+
+    def __call__(self, text: str) -> int:
+        """Tokens of the text."""
+        return len(self._encoding.encode_ordinary(text))
+
+    def token_ends(self, text: str) -> Int64:
+        """Last code point of each token. Shape: (T,)"""
+        tokens = self._encoding.encode_ordinary(text)
+        if not tokens:
+            return np.zeros(0, dtype=np.int64)
+        _, starts = self._encoding.decode_with_offsets(tokens)
+        begin = np.asarray([*starts[1:], len(text)], dtype=np.int64)
+        return np.maximum(begin - 1, 0)
+
+
+class Exact:
+    """The caller's counter, checked, with every text counted once per request."""
+
+    def __init__(self, counter: TokenCounter) -> None:
+        self._counter = counter
+        self._seen: dict[str, int] = {"": self._checked("")}
+
+    def __call__(self, text: str) -> int:
+        """Tokens of the text.
+
+        Raises:
+            CounterError: the counter raised, or returned something that is not a count.
+        """
+        found = self._seen.get(text)
+        if found is None:
+            found = self._seen[text] = self._checked(text)
+        return found
+
+    def _checked(self, text: str) -> int:
+        try:
+            value = self._counter(text)
+        except Exception as error:
+            raise CounterError(
+                f"the token counter raised {type(error).__name__}: {error} on a text of "
+                f"{len(text)} characters; it must return the number of tokens of any string"
+            ) from error
+        count = value if isinstance(value, int | np.integer) else -1
+        if isinstance(value, bool) or count < 0:
+            raise CounterError(
+                f"the token counter returned {value!r} for a text of {len(text)} characters; "
+                "expected a whole number of tokens, 0 or more"
+            )
+        return int(count)
+
+
+def resolve_counter(counter: Any, tokenizer: Tokenizer) -> TokenCounter:
+    """Turn what the caller gave into a counter.
+
+    Args:
+        counter: None (the scorer's own tokenizer counts), a ``tiktoken.Encoding``, a tiktoken
+            model or encoding name, a ``tokenizers`` or ``transformers`` tokenizer, a Hugging Face
+            repo id or a folder, or any callable from a string to a number of tokens.
+        tokenizer: the scorer's tokenizer.
+
+    Raises:
+        TokenizerError: nothing of the kind, or it cannot be loaded.
+    """
+    if counter is None:
+        return TokenizersCounter(tokenizer)
+    if isinstance(counter, str | Path):
+        return _named(counter)
+    if isinstance(counter, Tokenizer):
+        return TokenizersCounter(counter)
+    if hasattr(counter, "encode_ordinary") and hasattr(counter, "decode_with_offsets"):
+        return TiktokenCounter(counter)
+    backend = getattr(counter, "backend_tokenizer", None)
+    if isinstance(backend, Tokenizer):
+        return TokenizersCounter(backend)
+    if hasattr(counter, "tokenize") and hasattr(counter, "convert_tokens_to_ids"):
+        return lambda text: len(counter.encode(text, add_special_tokens=False))
+    if callable(counter):
+        return cast(TokenCounter, counter)
+    raise TokenizerError(
+        f"counter is a {type(counter).__name__}; give a callable from str to int, a tiktoken "
+        "encoding or model name, a Hugging Face tokenizer, repo id or folder, or None"
+    )
+
+
+def _named(name: str | Path) -> TokenCounter:
+    path = Path(name).expanduser()
+    file = path / "tokenizer.json" if path.is_dir() else path
+    if file.is_file():
+        try:
+            return TokenizersCounter(Tokenizer.from_file(str(file)))
+        except Exception as error:
+            raise TokenizerError(f"{file} is not a tokenizer.json: {error}") from error
+    if isinstance(name, str) and "/" not in name:
+        tiktoken: Any = require("tiktoken", "tiktoken", f"the counter {name!r}")
+        try:
+            encoding = (
+                tiktoken.get_encoding(name)
+                if name in tiktoken.list_encoding_names()
+                else tiktoken.encoding_for_model(name)
+            )
+        except Exception as error:
+            raise TokenizerError(
+                f"tiktoken has no encoding for {name!r} ({error}); give a name such as 'gpt-4o' or "
+                "'o200k_base', a Hugging Face repo id (owner/name), a folder, or a callable"
+            ) from error
+        return TiktokenCounter(encoding)
+    try:
+        return TokenizersCounter(Tokenizer.from_pretrained(str(name)))
+    except Exception as error:
+        raise TokenizerError(
+            f"the tokenizer {str(name)!r} could not be loaded: {error}. Check the repo id and the "
+            "network, or give a folder that holds tokenizer.json"
+        ) from error
+
+
+def costs(
+    counter: TokenCounter, text: str, segmentation: Segmentation, scorer_costs: Int64
+) -> Float64:
+    """Estimated tokens of each unit by the caller's counter. Shape: (U,)
+
+    A counter that can locate its tokens gives them nearly exactly; for any other the scorer's
+    tokens serve, to be scaled by what whole texts count.
+    """
+    units = len(segmentation)
+    if not units or not isinstance(counter, Locating):
+        return np.maximum(scorer_costs, 0.25).astype(np.float64)
+    ends = counter.token_ends(text)
+    at = np.minimum(np.searchsorted(segmentation.end, ends, side="right"), units - 1)
+    return np.maximum(np.bincount(at, minlength=units), 0.02).astype(np.float64)

@@ -1,0 +1,306 @@
+"""Scored documents to a text that fits the budget: offers, queue, and a few exact counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from thresher import allocate
+from thresher.assemble import Assembly, assemble
+from thresher.config import CompressConfig
+from thresher.guards import Guards
+from thresher.render import Rendered, render
+from thresher.request import Plan
+from thresher.select import bundles, close, drop_idle_support
+from thresher.types import Bool, Float64, Int64, Kind, Segmentation
+from thresher.utility import logit
+
+_CANDIDATES = 3  # with the two counts of the input and one of the output, six in all
+_GOOD = 0.985  # share of the budget at which no further count is worth its time
+_LEAST_USED = 0.97
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """One document, ready for allocation.
+
+    Attributes:
+        segmentation: its units.
+        utility: value of each unit. Shape: (U,)
+        cost: estimated tokens of each unit. Shape: (U,)
+        guards: what must be kept, and what requires what.
+    """
+
+    segmentation: Segmentation
+    utility: Float64
+    cost: Float64
+    guards: Guards
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """A text within the budget.
+
+    Attributes:
+        bodies: kept text of each document, None where it was dropped. Length D.
+        reasons: why a document was dropped. Length D.
+        assembly: all of them together.
+        tokens: exact count of the assembly.
+        notes: what the caller should know.
+    """
+
+    bodies: tuple[Rendered | None, ...]
+    reasons: tuple[str | None, ...]
+    assembly: Assembly
+    tokens: int
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """Everything a candidate is made from."""
+
+    plan: Plan
+    scored: Sequence[Scored]
+    config: CompressConfig
+    order: Sequence[int]
+    bundle: Sequence[Int64]
+    bundles: int
+    requires: Int64
+    queue: allocate.Queue
+    total: float
+
+    def candidate(self, budget: float) -> _Candidate:
+        """Spend an estimated budget and put the text together."""
+        bought = allocate.take(
+            self.queue,
+            budget,
+            self.requires,
+            bundles=self.bundles,
+            min_tokens=self.config.min_tokens,
+        )
+        bodies: list[Rendered | None] = []
+        for scored, bundle, document in zip(
+            self.scored, self.bundle, self.plan.documents, strict=True
+        ):
+            mask = bought.kept[bundle]
+            mask = drop_idle_support(mask, scored.segmentation, scored.guards.requires)
+            body = render(document.text, scored.segmentation, mask, gap=self.config.gap)
+            bodies.append(body if mask.any() else None)
+        assembly = assemble(self.plan.documents, bodies, self.order, self.config.separator)
+        return _Candidate(bought, tuple(bodies), assembly, self.plan.exact(assembly.text))
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    bought: allocate.Purchase
+    bodies: tuple[Rendered | None, ...]
+    assembly: Assembly
+    tokens: int
+
+
+def fit(
+    plan: Plan, scored: Sequence[Scored], config: CompressConfig, order: Sequence[int]
+) -> Fitted:
+    """Keep what is worth most within the budget, by the caller's exact count.
+
+    Args:
+        plan: the request.
+        scored: one value a document.
+        config: floors, ceilings, strategy, form.
+        order: documents in the order of the text.
+    """
+    problem = _problem(plan, scored, config, order)
+    if plan.budget is None:
+        best = problem.candidate(np.inf)
+    else:
+        best = _search(problem, plan.budget)
+    return Fitted(
+        bodies=best.bodies,
+        reasons=_reasons(problem, best),
+        assembly=best.assembly,
+        tokens=best.tokens,
+        notes=_notes(problem, best),
+    )
+
+
+def _search(problem: _Problem, budget: int) -> _Candidate:
+    """Find the estimate whose exact count comes closest to the budget from below.
+
+    The exact count grows about linearly with the estimate, so each count corrects the scale of
+    the next. Should no candidate fit within the usual number of counts, the estimate is halved
+    until one does: the budget is hard.
+    """
+    scale = problem.plan.total / max(problem.total, 1e-9)
+    low, high = (0.0, 0), (np.inf, 0)
+    estimate = 0.995 * budget / max(scale, 1e-9)
+    best: _Candidate | None = None
+    tries = 0
+    while True:
+        tries += 1
+        found = problem.candidate(estimate)
+        spent = found.bought.spent
+        if found.tokens <= budget:
+            if best is None or found.tokens >= best.tokens:
+                best = found
+            everything = spent >= problem.total - 1e-6 or bool(found.bought.kept.all())
+            if found.tokens >= _GOOD * budget or everything:
+                return best
+            low = (max(estimate, spent), found.tokens)
+        else:
+            high = (min(spent, estimate), found.tokens)
+        if tries >= _CANDIDATES and best is not None and not _worth_more(best, budget, tries):
+            return best
+        following = _next(budget, low, high, tries if best is None else 0)
+        if best is not None and (following <= low[0] or following >= high[0] > 0):
+            return best
+        estimate = following
+        if tries > 60:
+            return best if best is not None else problem.candidate(0.0)
+
+
+def _worth_more(best: _Candidate, budget: int, tries: int) -> bool:
+    """Whether a further count may be spent: small budgets are coarse, and cheap to count."""
+    return best.tokens < _LEAST_USED * budget and tries < (12 if budget <= 256 else _CANDIDATES + 1)
+
+
+def _next(
+    budget: int, low: tuple[float, int], high: tuple[float, int], failures: int
+) -> float:
+    """The estimate to try after brackets ``(estimate, tokens)`` below and above the budget."""
+    aim = 0.995 * budget
+    if failures >= _CANDIDATES:
+        return high[0] / 2
+    if np.isinf(high[0]):
+        return low[0] * min(max(aim / max(low[1], 1), 1.02), 4.0) + 1.0
+    if high[1] <= low[1]:
+        return (low[0] + high[0]) / 2
+    share = (aim - low[1]) / (high[1] - low[1])
+    return low[0] + min(max(share, 0.02), 0.98) * (high[0] - low[0])
+
+
+def _problem(
+    plan: Plan, scored: Sequence[Scored], config: CompressConfig, order: Sequence[int]
+) -> _Problem:
+    sentences = config.granularity == "sentence"
+    offset = 0
+    bundle: list[Int64] = []
+    utility: list[Float64] = []
+    edges: list[Int64] = []
+    owner: list[Int64] = []
+    for index, s in enumerate(scored):
+        local = bundles(s.segmentation, sentences=sentences)
+        count = int(local.max()) + 1 if local.size else 0
+        forced = s.guards.force | _kept_whole(plan, config, index)
+        utility.append(_bundle_utility(s, local, count, forced, plan.threshold))
+        if s.guards.requires.size:
+            edges.append(local[s.guards.requires].astype(np.int64) + offset)
+        bundle.append(local + offset)
+        owner.append(np.full(count, index, dtype=np.int64))
+        offset += count
+    requires = np.concatenate(edges) if edges else np.zeros((0, 2), dtype=np.int64)
+    requires = requires[requires[:, 0] != requires[:, 1]]
+    flat = np.concatenate(bundle) if bundle else np.zeros(0, np.int64)
+    costs = np.concatenate([s.cost for s in scored]) if scored else np.zeros(0)
+    offers = allocate.Offers(
+        utility=close(np.concatenate(utility) if utility else np.zeros(0), requires),
+        cost=np.bincount(flat, weights=costs, minlength=offset).astype(np.float64),
+        document=np.concatenate(owner) if owner else np.zeros(0, np.int64),
+        framing=_framing(plan, config),
+    )
+    body = np.bincount(offers.document, weights=offers.cost, minlength=len(scored))
+    weight = None
+    if config.strategy == "weighted":
+        given = [np.nan if d.score is None else float(d.score) for d in plan.documents]
+        weight = allocate.document_weights(np.asarray(given))
+    line = allocate.queue(
+        offers,
+        allocate.limits(
+            body, min_ratio=config.min_ratio, max_tokens=config.max_tokens, weight=weight
+        ),
+        uniform=config.strategy == "uniform",
+    )
+    total = float(offers.cost.sum() + offers.framing.sum())
+    return _Problem(plan, scored, config, order, bundle, offset, requires, line, total)
+
+
+def _bundle_utility(
+    s: Scored, bundle: Int64, count: int, forced: Bool, threshold: float | None
+) -> Float64:
+    """Cost-weighted mean over the units that carry meaning; -inf where there is none."""
+    carries = (s.segmentation.kind != Kind.PUNCT) | (s.segmentation.host < 0)
+    carries &= ~s.segmentation.support
+    weight = np.where(carries, s.cost, 0.0)
+    total = np.bincount(bundle, weights=weight, minlength=count)
+    value = np.bincount(bundle, weights=weight * s.utility, minlength=count)
+    out = np.where(total > 0, value / np.where(total > 0, total, 1.0), -np.inf)
+    if threshold is not None:
+        out[out < logit(np.asarray([threshold]))[0]] = -np.inf
+    must = np.bincount(bundle, weights=forced, minlength=count) > 0
+    out[must] = np.where(np.isneginf(out[must]), 0.0, out[must]) + allocate.FORCED
+    return out
+
+
+def _kept_whole(plan: Plan, config: CompressConfig, index: int) -> bool:
+    return any(
+        name == index if isinstance(name, int) else name == plan.documents[index].id
+        for name in config.keep_documents
+    )
+
+
+def _framing(plan: Plan, config: CompressConfig) -> Float64:
+    """Tokens that each document costs beside its body. Shape: (D,)"""
+    return np.asarray(
+        [
+            plan.exact(d.prefix + config.separator + d.suffix) if d.text.strip() else 0
+            for d in plan.documents
+        ],
+        dtype=np.float64,
+    )
+
+
+def _reasons(problem: _Problem, found: _Candidate) -> tuple[str | None, ...]:
+    out: list[str | None] = []
+    for index, body in enumerate(found.bodies):
+        document, config = problem.plan.documents[index], problem.config
+        if body is not None:
+            out.append(None)
+        elif not document.text.strip():
+            out.append("it is empty")
+        elif found.bought.removed[index]:
+            out.append(f"fewer than min_tokens={config.min_tokens} tokens of it would remain")
+        elif problem.plan.budget is None:
+            out.append(f"nothing in it reaches the threshold {problem.plan.threshold}")
+        else:
+            out.append("other documents were worth more of the budget")
+    return tuple(out)
+
+
+def _notes(problem: _Problem, found: _Candidate) -> tuple[str, ...]:
+    plan, config = problem.plan, problem.config
+    notes: list[str] = []
+    if plan.budget is None or plan.total <= plan.budget:
+        return ()
+    forced = problem.queue.order[: problem.queue.forced]
+    lost = int((~found.bought.kept[forced]).sum())
+    if lost:
+        notes.append(
+            f"{lost} of {forced.size} forced words do not fit into the budget of {plan.budget} "
+            "tokens and were dropped"
+        )
+    used = found.tokens / plan.budget
+    if used < _LEAST_USED:
+        causes = [
+            name
+            for name, active in (
+                ("threshold", plan.threshold is not None),
+                ("max_tokens", config.max_tokens is not None),
+                ("min_tokens", bool(found.bought.removed.any())),
+            )
+            if active
+        ]
+        why = " and ".join(causes) or "the next word, line or element is larger than what is left"
+        notes.append(f"{100 * used:.0f} % of the budget is used: {why}")
+    return tuple(notes)

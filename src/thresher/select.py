@@ -1,0 +1,67 @@
+"""Units to bundles with their requirements, and bundles back to a keep mask.
+
+What is kept or dropped as one is a bundle: a word with its edge punctuation, or a whole sentence.
+A requirement (word -> its negation, table row -> header) makes the needed bundle worth more than
+every bundle that needs it, so that any prefix of the queue satisfies all requirements by itself.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from thresher.types import Bool, Float64, Int32, Int64, Segmentation
+
+
+def bundles(segmentation: Segmentation, *, sentences: bool = False) -> Int64:
+    """Bundle of each unit, from 0, non-decreasing only for sentences. Shape: (U,)"""
+    if sentences:
+        return segmentation.sentence.astype(np.int64)
+    units = np.arange(len(segmentation), dtype=np.int64)
+    root = np.where(segmentation.host >= 0, segmentation.host, units)
+    _, bundle = np.unique(root, return_inverse=True)
+    return bundle.astype(np.int64).reshape(-1)
+
+
+def close(utility: Float64, requires: Int64 | Int32) -> Float64:
+    """Raise what is required just above all that require it.
+
+    Args:
+        utility: value of each bundle. Shape: (B,)
+        requires: rows ``(bundle, needed)``. Shape: (E, 2)
+
+    Returns:
+        Utilities of which every threshold is closed under the requirements. Shape: (B,)
+    """
+    out = utility.copy()
+    edges = requires[requires[:, 0] != requires[:, 1]]
+    if not edges.size:
+        return out
+    unit, needed = edges[:, 0], edges[:, 1]
+    for _ in range(out.shape[0]):
+        wanted = np.nextafter(out[unit], np.inf)
+        wanted[np.isneginf(out[unit])] = -np.inf
+        short = wanted > out[needed]
+        if not short.any():
+            break
+        np.maximum.at(out, needed[short], wanted[short])
+        still = short  # only edges into raised bundles can raise further ones
+        if not still.any():
+            break
+    return out
+
+
+def drop_idle_support(mask: Bool, segmentation: Segmentation, requires: Int32) -> Bool:
+    """Drop markers, headers and fences which no kept unit requires. Shape: (U,) -> (U,)"""
+    if not segmentation.support.any():
+        return mask
+    mask = mask.copy()
+    hosts = np.where(segmentation.host >= 0, segmentation.host, np.arange(len(segmentation)))
+    while True:
+        needed = np.zeros_like(mask)
+        live = requires[mask[requires[:, 0]]]
+        needed[live[:, 1]] = True
+        idle = mask & segmentation.support & ~needed
+        if not idle.any():
+            return mask
+        mask &= ~idle
+        mask &= mask[hosts]

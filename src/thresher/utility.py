@@ -1,0 +1,135 @@
+"""The utility of a word: its keep score joined with what its surroundings are worth to the query.
+
+With p the keep probability, f the probability that the word matters to the query (the model's
+focus head), F_s and F_d the mean of the best f in its sentence and document, and r_s, r_d the
+relevance of sentence and document standardised over the request::
+
+    u = logit(p) + w * (a logit(f) + b logit(F_s) + c logit(F_d) + d r_s + e r_d)
+
+``w`` is ``CompressConfig.relevance_weight``. Terms that a request lacks count as 0. Without a
+query u = logit(p). The weights a to e are ``WEIGHTS``, fitted on development sets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from thresher.types import Float32, Float64, Int32
+
+_LEAST = 1e-4
+_BEST_OF_SENTENCE = 5
+_BEST_OF_DOCUMENT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Weights of the relevance terms, against 1 for the keep score."""
+
+    focus: float
+    sentence_focus: float
+    document_focus: float
+    sentence: float
+    document: float
+
+
+WEIGHTS = Weights(focus=0.3, sentence_focus=0.3, document_focus=0.15, sentence=0.6, document=0.4)
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What is known of one document's units.
+
+    Attributes:
+        keep: keep probability. Shape: (U,)
+        sentence: sentence of each unit. Shape: (U,)
+        focus: query-conditioned probability, or None. Shape: (U,)
+        sentence_relevance: or None. Shape: (S,)
+        document_relevance: or None.
+    """
+
+    keep: Float32
+    sentence: Int32
+    focus: Float32 | None = None
+    sentence_relevance: Float32 | None = None
+    document_relevance: float | None = None
+
+
+def logit(p: Float32 | Float64) -> Float64:
+    """log(p / (1 - p)), with p held away from 0 and 1."""
+    x = np.clip(np.asarray(p, dtype=np.float64), _LEAST, 1.0 - _LEAST)
+    return np.log(x) - np.log1p(-x)
+
+
+def utilities(
+    signals: Sequence[Signals], *, weight: float = 1.0, weights: Weights = WEIGHTS
+) -> list[Float64]:
+    """Utility of every unit of a request, on the scale of a logit.
+
+    Args:
+        signals: one value a document.
+        weight: ``CompressConfig.relevance_weight``.
+        weights: of the terms.
+
+    Returns:
+        One array a document. Shape of each: (U,)
+    """
+    sentence_mean, sentence_spread = _moments([s.sentence_relevance for s in signals])
+    documents = [s.document_relevance for s in signals]
+    document_mean, document_spread = _moments(
+        [None if d is None else np.asarray([d], np.float32) for d in documents]
+    )
+    out = []
+    for s in signals:
+        u = logit(s.keep)
+        if weight and s.keep.size:
+            u = u + weight * _relevance_terms(
+                s, weights, sentence_mean, sentence_spread, document_mean, document_spread
+            )
+        out.append(u)
+    return out
+
+
+def _relevance_terms(
+    s: Signals,
+    weights: Weights,
+    sentence_mean: float,
+    sentence_spread: float,
+    document_mean: float,
+    document_spread: float,
+) -> Float64:
+    terms = np.zeros(s.keep.shape[0], dtype=np.float64)
+    if s.focus is not None:
+        best = best_mean(s.focus, s.sentence, _BEST_OF_SENTENCE)
+        top = np.sort(s.focus)[-_BEST_OF_DOCUMENT:].mean(keepdims=True)
+        terms += weights.focus * logit(s.focus)
+        terms += weights.sentence_focus * logit(best)[s.sentence]
+        terms += weights.document_focus * logit(top)
+    if s.sentence_relevance is not None:
+        z = (s.sentence_relevance - sentence_mean) / sentence_spread
+        terms += weights.sentence * z[s.sentence]
+    if s.document_relevance is not None:
+        terms += weights.document * (s.document_relevance - document_mean) / document_spread
+    return terms
+
+
+def best_mean(values: Float32, group: Int32, best: int) -> Float32:
+    """Mean of the ``best`` highest values of each group. Shape: (U,), (U,) -> (S,)"""
+    groups = int(group[-1]) + 1 if group.size else 0
+    order = np.lexsort((-values, group))
+    sizes = np.bincount(group, minlength=groups)
+    rank = np.arange(group.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    top = order[rank < best]
+    total = np.bincount(group[top], weights=values[top], minlength=groups)
+    return (total / np.maximum(np.minimum(sizes, best), 1)).astype(np.float32)
+
+
+def _moments(values: Sequence[Float32 | None]) -> tuple[float, float]:
+    """Mean and standard deviation (1 where there is none) of all values of a request."""
+    known = [v for v in values if v is not None and v.size]
+    if not known:
+        return 0.0, 1.0
+    flat = np.concatenate(known)
+    return float(flat.mean()), float(flat.std()) or 1.0
