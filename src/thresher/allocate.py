@@ -21,7 +21,7 @@ from thresher.types import Bool, Float64, Int64
 
 _FILL_ROUNDS = 4
 FORCED = 1e9
-"""Added to the utility of what must be kept; far above any logit, with order left among the forced."""
+"""Added to the utility of what must be kept: far above any logit, order left among the forced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Offers:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Floors and ceilings of each document, in tokens of body. Shape of each: (D,)"""
+    """Floors and ceilings of each document, in tokens of body. Shape of each: (D,)."""
 
     floor: Float64
     ceiling: Float64
@@ -79,7 +79,7 @@ class Queue:
         return np.cumsum(cost)
 
     def without(self, documents: Bool) -> Queue:
-        """The queue with some documents taken out. Shape of ``documents``: (D,)"""
+        """The queue with some documents taken out. Shape of ``documents``: (D,)."""
         stay = ~documents[self.document]
         return replace(
             self,
@@ -91,7 +91,7 @@ class Queue:
 
 
 def first_of_each(document: Int64, documents: int) -> Int64:
-    """Position of the first entry of each document, -1 where it has none. Shape: (D,)"""
+    """Position of the first entry of each document, -1 where it has none. Shape: (D,)."""
     first = np.full(documents, -1, dtype=np.int64)
     first[document[::-1]] = np.arange(document.shape[0] - 1, -1, -1)
     return first
@@ -120,8 +120,8 @@ def queue(offers: Offers, limits: Limits, *, uniform: bool = False) -> Queue:
         spent = _spent_within(offers.cost[order], offers.document[order], documents)
         d = offers.document[order]
         floor = (spent - offers.cost[order] < limits.floor[d]) & (limits.floor[d] > 0)
-        tier[(tier == 0) & floor] = 1
         tier[(tier == 0) & (spent > limits.ceiling[d])] = -1
+        tier[(tier == 0) & floor] = 1
         if uniform:
             total = np.bincount(offers.document, weights=offers.cost, minlength=documents)
             share = spent / np.maximum(total, 1.0)[d]
@@ -143,7 +143,7 @@ def queue(offers: Offers, limits: Limits, *, uniform: bool = False) -> Queue:
 
 
 def _spent_within(cost: Float64, document: Int64, documents: int) -> Float64:
-    """Running sum of ``cost`` within each document, for entries in any order. Shape: (B,)"""
+    """Running sum of ``cost`` within each document, for entries in any order. Shape: (B,)."""
     by_document = np.argsort(document, kind="stable")
     running = np.cumsum(cost[by_document])
     counts = np.bincount(document, minlength=documents)
@@ -170,7 +170,9 @@ class Purchase:
     removed: Bool
 
 
-def take(line: Queue, budget: float, requires: Int64, *, bundles: int, min_tokens: int = 0) -> Purchase:
+def take(
+    line: Queue, budget: float, requires: Int64, *, bundles: int, min_tokens: int = 0
+) -> Purchase:
     """Spend a budget on the queue.
 
     A document that would keep fewer than ``min_tokens`` tokens is taken out, smallest first, and
@@ -201,7 +203,7 @@ def take(line: Queue, budget: float, requires: Int64, *, bundles: int, min_token
 
 
 def _too_small(line: Queue, count: int, min_tokens: int) -> Bool:
-    """The smaller half of the documents that would keep too little. Shape: (D,)"""
+    """The smaller half of the documents that would keep too little. Shape: (D,)."""
     documents = line.framing.shape[0]
     drop = np.zeros(documents, dtype=np.bool_)
     if min_tokens > 0:
@@ -240,7 +242,7 @@ def limits(
     max_tokens: int | None = None,
     weight: Float64 | None = None,
 ) -> Limits:
-    """Floors and ceilings from the configuration. ``tokens``: body tokens of each document, (D,)"""
+    """Floors and ceilings from the configuration, for body tokens of Shape: (D,)."""
     ceiling = np.full(tokens.shape, np.inf if max_tokens is None else float(max_tokens))
     return Limits(floor=np.minimum(min_ratio * tokens, ceiling), ceiling=ceiling, weight=weight)
 
@@ -255,4 +257,5 @@ def document_weights(scores: Float64) -> Float64:
         return np.ones_like(scores)
     spread = float(known.std())
     z = (np.where(np.isnan(scores), known.mean(), scores) - known.mean()) / (spread or 1.0)
-    return np.exp(z - z.max())
+    weights: Float64 = np.exp(z - z.max())
+    return weights

@@ -45,7 +45,7 @@ class Parsed:
         return int(self.segmentation.sentence[-1]) + 1 if len(self.segmentation) else 0
 
     def costs(self) -> Int64:
-        """Scorer tokens of each unit. Shape: (U,)"""
+        """Scorer tokens of each unit. Shape: (U,)."""
         return unit_costs(self.tokens, self.segmentation)
 
 
@@ -114,8 +114,16 @@ def read(
     embed = embed and bool(getattr(scorer, "gives_hidden", False))
     by_token = [np.zeros(len(p.tokens), dtype=np.float32) for p in parsed]
     sums: list[Float32 | None] = [None] * len(parsed)
-    sentence_of = [p.segmentation.sentence[unit_of_token(p.tokens, p.segmentation)]
-                   if len(p.segmentation) else None for p in parsed] if embed else []
+    sentence_of = (
+        [
+            p.segmentation.sentence[unit_of_token(p.tokens, p.segmentation)]
+            if len(p.segmentation)
+            else None
+            for p in parsed
+        ]
+        if embed
+        else []
+    )
     for group in _groups(parsed, frames, size):
         for w, scores in zip(group, _checked(scorer, group, embed), strict=True):
             end = w.token + w.last - w.first
@@ -137,12 +145,14 @@ def read(
 
 
 def embed_query(query: str, scorer: Scorer) -> Float32 | None:
-    """Embedding of a query by the scorer's own hidden states. Shape: (H,)"""
+    """Embedding of a query by the scorer's own hidden states. Shape: (H,)."""
     if not getattr(scorer, "gives_hidden", False):
         return None
     frame = Frame.single(scorer.tokenizer)
     ids = encode(scorer.tokenizer, [query])[0].ids[:QUERY_MAX_LENGTH]
-    full = np.concatenate((np.asarray(frame.before, np.int64), ids, np.asarray(frame.after, np.int64)))
+    full = np.concatenate(
+        (np.asarray(frame.before, np.int64), ids, np.asarray(frame.after, np.int64))
+    )
     first, last = len(frame.before), len(frame.before) + len(ids)
     window = Window(0, full, np.zeros_like(full), first, last, 0)
     hidden = scorer.score([window], hidden=True)[0].hidden
@@ -151,9 +161,7 @@ def embed_query(query: str, scorer: Scorer) -> Float32 | None:
     return unit_length(hidden[first:last].mean(axis=0, keepdims=True))[0]  # type: ignore[no-any-return]
 
 
-def _groups(
-    parsed: Sequence[Parsed], frames: Sequence[Frame], size: int
-) -> Iterator[list[Window]]:
+def _groups(parsed: Sequence[Parsed], frames: Sequence[Frame], size: int) -> Iterator[list[Window]]:
     group: list[Window] = []
     for index, (p, frame) in enumerate(zip(parsed, frames, strict=True)):
         group += build_windows(index, p.tokens, p.segmentation, frame, size=size)

@@ -46,17 +46,19 @@ class StoredScores:
         return cls(fingerprint, levels, vectors)
 
     def scores(self) -> Float32:
-        """Keep probabilities. Shape: (U,)"""
+        """Keep probabilities. Shape: (U,)."""
         logit = self.keep.astype(np.float32) * (2 * _LOGIT_RANGE / 255) - _LOGIT_RANGE
-        return (1.0 / (1.0 + np.exp(-logit))).astype(np.float32)
+        p: Float32 = (1.0 / (1.0 + np.exp(-logit))).astype(np.float32)
+        return p
 
     def embeddings(self) -> Float32 | None:
-        """Sentence embeddings of length 1. Shape: (S, H)"""
+        """Sentence embeddings of length 1. Shape: (S, H)."""
         if self.embedding is None:
             return None
         x = self.embedding.astype(np.float32)
         norm = np.linalg.norm(x, axis=1, keepdims=True)
-        return (x / np.where(norm > 0, norm, 1.0)).astype(np.float32)
+        unit: Float32 = (x / np.where(norm > 0, norm, 1.0)).astype(np.float32)
+        return unit
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-safe dict, for the document's metadata."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +99,9 @@ class Compressor:
             CounterError, ScorerError: the counter or the scorer failed.
         """
         given = documents if isinstance(documents, str | Document) else list(_iterable(documents))
-        request = Request([given] if isinstance(given, str | Document) else given,
-                          query, budget, ratio, threshold)
+        request = Request(
+            [given] if isinstance(given, str | Document) else given, query, budget, ratio, threshold
+        )
         return self.compress_batch([request])[0]
 
     async def acompress(
@@ -140,7 +140,9 @@ class Compressor:
         focus = self._focus(work, parsed)
         clock.mark("score")
         return [
-            _unchanged(p, self.config.separator, clock) if p.fits else self._fit(p, parsed, keep, focus, clock)
+            _unchanged(p, self.config.separator, clock)
+            if p.fits
+            else self._fit(p, parsed, keep, focus, clock)
             for p in plans
         ]
 
@@ -264,9 +266,7 @@ class Compressor:
                 sentence = [None if r.embedding is None else r.embedding @ vector for r in reads]
                 document = [_cosine(r.embedding, vector) for r in reads]
         return [
-            Signals(
-                r.scores, t.segmentation.sentence, focus.get((p.query or "", t.text)), s, d
-            )
+            Signals(r.scores, t.segmentation.sentence, focus.get((p.query or "", t.text)), s, d)
             for r, t, s, d in zip(reads, texts, sentence, document, strict=True)
         ]
 
@@ -287,9 +287,7 @@ class Compressor:
         ):
             body = render(document.text, chosen.segmentation, chosen.mask, gap=self.config.gap)
             bodies.append(body if body.text else None)
-        assembly = assemble(
-            p.documents, bodies, range(len(p.documents)), self.config.separator
-        )
+        assembly = assemble(p.documents, bodies, range(len(p.documents)), self.config.separator)
         reasons = tuple(None if b else "no word of it reaches its percentile" for b in bodies)
         clock.mark("fit")
         fitted = Fitted(tuple(bodies), reasons, assembly, p.exact(assembly.text), ())

@@ -18,7 +18,7 @@ ForceKeep = Callable[[str], bool]
 
 @dataclass(frozen=True, slots=True)
 class LLMLingua2:
-    """Selection as the reference package does it (llmlingua 0.2.2): see ``CompressConfig.llmlingua2``."""
+    """Selection as llmlingua 0.2.2 does it: see ``CompressConfig.llmlingua2``."""
 
     rate: float
     force_tokens: tuple[str, ...] = ()

@@ -26,10 +26,12 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 class Locating(Protocol):
     """A counter that also knows where its tokens start."""
 
-    def __call__(self, text: str) -> int: ...
+    def __call__(self, text: str) -> int:
+        """Tokens of the text."""
+        ...
 
     def token_ends(self, text: str) -> Int64:
-        """Last code point of each token. Shape: (T,)"""
+        """Last code point of each token. Shape: (T,)."""
         ...
 
 
@@ -46,7 +48,7 @@ class TokenizersCounter:
         return len(self._encode(text).ids)
 
     def token_ends(self, text: str) -> Int64:
-        """Last code point of each token. Shape: (T,)"""
+        """Last code point of each token. Shape: (T,)."""
         offsets = np.asarray(self._encode(text).offsets, dtype=np.int64).reshape(-1, 2)
         return cast(Int64, np.maximum(offsets[:, 1] - 1, offsets[:, 0]))
 
@@ -66,7 +68,7 @@ class TiktokenCounter:
         return len(self._encoding.encode_ordinary(text))
 
     def token_ends(self, text: str) -> Int64:
-        """Last code point of each token. Shape: (T,)"""
+        """Last code point of each token. Shape: (T,)."""
         tokens = self._encoding.encode_ordinary(text)
         if not tokens:
             return np.zeros(0, dtype=np.int64)
@@ -177,7 +179,7 @@ def _named(name: str | Path) -> TokenCounter:
 def costs(
     counter: TokenCounter, text: str, segmentation: Segmentation, scorer_costs: Int64
 ) -> Float64:
-    """Estimated tokens of each unit by the caller's counter. Shape: (U,)
+    """Estimated tokens of each unit by the caller's counter. Shape: (U,).
 
     A counter that can locate its tokens gives them nearly exactly; for any other the scorer's
     tokens serve, to be scaled by what whole texts count.

@@ -1,5 +1,8 @@
 """Typed errors: each states what was got, what was expected, and the remedy."""
 
+import importlib
+from typing import Any
+
 
 class ThresherError(Exception):
     """Base class of every error that Thresher raises on purpose."""
@@ -37,7 +40,7 @@ class ThresherWarning(UserWarning):
     """Something was ignored or done another way than asked; the output is still correct."""
 
 
-def require(module: str, extra: str, purpose: str) -> object:
+def require(module: str, extra: str, purpose: str) -> Any:
     """Import an optional module, or say which extra brings it.
 
     Args:
@@ -48,8 +51,6 @@ def require(module: str, extra: str, purpose: str) -> object:
     Raises:
         MissingExtraError: the module cannot be imported.
     """
-    import importlib
-
     try:
         return importlib.import_module(module)
     except ImportError as error:

@@ -17,7 +17,8 @@ from thresher.select import bundles, close, drop_idle_support
 from thresher.types import Bool, Float64, Int64, Kind, Segmentation
 from thresher.utility import logit
 
-_CANDIDATES = 3  # with the two counts of the input and one of the output, six in all
+_CANDIDATES = 5  # with the count of the input, six full counts in all
+_ENOUGH = 2  # candidates after which 97 % will do
 _GOOD = 0.985  # share of the budget at which no further count is worth its time
 _LEAST_USED = 0.97
 
@@ -113,10 +114,7 @@ def fit(
         order: documents in the order of the text.
     """
     problem = _problem(plan, scored, config, order)
-    if plan.budget is None:
-        best = problem.candidate(np.inf)
-    else:
-        best = _search(problem, plan.budget)
+    best = problem.candidate(np.inf) if plan.budget is None else _search(problem, plan.budget)
     return Fitted(
         bodies=best.bodies,
         reasons=_reasons(problem, best),
@@ -151,7 +149,9 @@ def _search(problem: _Problem, budget: int) -> _Candidate:
             low = (max(estimate, spent), found.tokens)
         else:
             high = (min(spent, estimate), found.tokens)
-        if tries >= _CANDIDATES and best is not None and not _worth_more(best, budget, tries):
+        if best is not None and (
+            tries >= _CANDIDATES or (tries >= _ENOUGH and best.tokens >= _LEAST_USED * budget)
+        ):
             return best
         following = _next(budget, low, high, tries if best is None else 0)
         if best is not None and (following <= low[0] or following >= high[0] > 0):
@@ -161,14 +161,7 @@ def _search(problem: _Problem, budget: int) -> _Candidate:
             return best if best is not None else problem.candidate(0.0)
 
 
-def _worth_more(best: _Candidate, budget: int, tries: int) -> bool:
-    """Whether a further count may be spent: small budgets are coarse, and cheap to count."""
-    return best.tokens < _LEAST_USED * budget and tries < (12 if budget <= 256 else _CANDIDATES + 1)
-
-
-def _next(
-    budget: int, low: tuple[float, int], high: tuple[float, int], failures: int
-) -> float:
+def _next(budget: int, low: tuple[float, int], high: tuple[float, int], failures: int) -> float:
     """The estimate to try after brackets ``(estimate, tokens)`` below and above the budget."""
     aim = 0.995 * budget
     if failures >= _CANDIDATES:
@@ -210,7 +203,7 @@ def _problem(
         document=np.concatenate(owner) if owner else np.zeros(0, np.int64),
         framing=_framing(plan, config),
     )
-    body = np.bincount(offers.document, weights=offers.cost, minlength=len(scored))
+    body = np.bincount(offers.document, weights=offers.cost, minlength=len(scored)).astype(float)
     weight = None
     if config.strategy == "weighted":
         given = [np.nan if d.score is None else float(d.score) for d in plan.documents]
@@ -251,7 +244,7 @@ def _kept_whole(plan: Plan, config: CompressConfig, index: int) -> bool:
 
 
 def _framing(plan: Plan, config: CompressConfig) -> Float64:
-    """Tokens that each document costs beside its body. Shape: (D,)"""
+    """Tokens that each document costs beside its body. Shape: (D,)."""
     return np.asarray(
         [
             plan.exact(d.prefix + config.separator + d.suffix) if d.text.strip() else 0

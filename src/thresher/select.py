@@ -13,7 +13,7 @@ from thresher.types import Bool, Float64, Int32, Int64, Segmentation
 
 
 def bundles(segmentation: Segmentation, *, sentences: bool = False) -> Int64:
-    """Bundle of each unit, from 0, non-decreasing only for sentences. Shape: (U,)"""
+    """Bundle of each unit, from 0, non-decreasing only for sentences. Shape: (U,)."""
     if sentences:
         return segmentation.sentence.astype(np.int64)
     units = np.arange(len(segmentation), dtype=np.int64)
@@ -51,7 +51,7 @@ def close(utility: Float64, requires: Int64 | Int32) -> Float64:
 
 
 def drop_idle_support(mask: Bool, segmentation: Segmentation, requires: Int32) -> Bool:
-    """Drop markers, headers and fences which no kept unit requires. Shape: (U,) -> (U,)"""
+    """Drop markers, headers and fences which no kept unit requires. Shape: (U,) -> (U,)."""
     if not segmentation.support.any():
         return mask
     mask = mask.copy()

@@ -116,7 +116,7 @@ def _relevance_terms(
 
 
 def best_mean(values: Float32, group: Int32, best: int) -> Float32:
-    """Mean of the ``best`` highest values of each group. Shape: (U,), (U,) -> (S,)"""
+    """Mean of the ``best`` highest values of each group. Shape: (U,), (U,) -> (S,)."""
     groups = int(group[-1]) + 1 if group.size else 0
     order = np.lexsort((-values, group))
     sizes = np.bincount(group, minlength=groups)

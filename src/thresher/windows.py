@@ -85,9 +85,7 @@ class Frame:
             )
         first, last = inside[0], inside[-1] + 1
         ids, types = encoding.ids, encoding.type_ids
-        return cls(
-            tuple(ids[:first]), tuple(ids[last:]), tuple(types[:first]), tuple(types[last:])
-        )
+        return cls(tuple(ids[:first]), tuple(ids[last:]), tuple(types[:first]), tuple(types[last:]))
 
     @classmethod
     def pair(cls, tokenizer: Tokenizer, query: str, *, max_length: int) -> Self:
@@ -147,7 +145,7 @@ def cut(sentence: Int32, unit: Int32, room: int) -> Int64:
 
 
 def unit_of_token(tokens: Tokens, segmentation: Segmentation) -> Int32:
-    """The unit in which each token ends; tokens between units go to the next one. Shape: (T,)"""
+    """The unit in which each token ends; tokens between units go to the next one. Shape: (T,)."""
     at = np.searchsorted(segmentation.end, np.maximum(tokens.end - 1, 0), side="right")
     return np.minimum(at, max(len(segmentation) - 1, 0)).astype(np.int32)
 

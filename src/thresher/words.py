@@ -43,7 +43,7 @@ def unit_scores(keep: Float32, tokens: Tokens, segmentation: Segmentation) -> Fl
 
 
 def unit_costs(tokens: Tokens, segmentation: Segmentation) -> Int64:
-    """Tokens that start in each unit, or in the white space before it. Shape: (U,)"""
+    """Tokens that start in each unit, or in the white space before it. Shape: (U,)."""
     if not len(segmentation):
         return np.zeros(0, dtype=np.int64)
     solid = tokens.end > tokens.start
@@ -71,6 +71,6 @@ def pool_sentences(hidden: Float32, sentence: Int64, sentences: int) -> Float32:
 
 
 def unit_length(vectors: Float32) -> Float32:
-    """Rows scaled to length 1; zero rows stay zero. Shape: (S, H) -> (S, H)"""
+    """Rows scaled to length 1; zero rows stay zero. Shape: (S, H) -> (S, H)."""
     norm = np.linalg.norm(vectors, axis=1, keepdims=True)
     return (vectors / np.where(norm > 0, norm, 1.0)).astype(np.float32)
