@@ -233,14 +233,16 @@ class Compressor:
         signals = self._signals(p, texts, keep, focus)
         values = utilities(signals, weight=self.config.relevance_weight)
         clock.mark("relevance")
+        cost = costs(
+            self.counter,
+            [t.text for t in texts],
+            [t.segmentation for t in texts],
+            [t.costs() for t in texts],
+            p.tokens,
+        )
         scored = [
-            Scored(
-                t.segmentation,
-                u,
-                costs(self.counter, t.text, t.segmentation, t.costs()),
-                guard(t.text, t.segmentation, self.config),
-            )
-            for t, u in zip(texts, values, strict=True)
+            Scored(t.segmentation, u, c, guard(t.text, t.segmentation, self.config))
+            for t, u, c in zip(texts, values, cost, strict=True)
         ]
         relevance = [_document_relevance(s) for s in signals]
         fitted = fit(p, scored, self.config, arrange(relevance, self.config.order))

@@ -7,7 +7,7 @@ the exact count of the assembled text.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -177,16 +177,56 @@ def _named(name: str | Path) -> TokenCounter:
 
 
 def costs(
-    counter: TokenCounter, text: str, segmentation: Segmentation, scorer_costs: Int64
-) -> Float64:
-    """Estimated tokens of each unit by the caller's counter. Shape: (U,).
+    counter: TokenCounter,
+    texts: Sequence[str],
+    segmentations: Sequence[Segmentation],
+    scorer_costs: Sequence[Int64],
+    counts: Sequence[int],
+) -> list[Float64]:
+    """Estimated tokens of each unit by the caller's counter.
 
-    A counter that can locate its tokens gives them nearly exactly; for any other the scorer's
-    tokens serve, to be scaled by what whole texts count.
+    A counter that can locate its tokens gives them nearly exactly. For any other one, that measure
+    of size serves which goes best with its counts of the documents: the scorer's tokens,
+    characters, or words. Only proportions matter; ``fit`` finds the scale.
+
+    Args:
+        counter: the caller's counter.
+        texts: the documents.
+        segmentations: their units.
+        scorer_costs: tokens of each unit by the scorer's tokenizer. Shape of each: (U,)
+        counts: what ``counter`` says of each document.
+
+    Returns:
+        Costs above 0, one array a document. Shape of each: (U,)
     """
+    if isinstance(counter, Locating):
+        return [_located(counter, t, s) for t, s in zip(texts, segmentations, strict=True)]
+    sizes = [
+        [np.maximum(c, 0.25).astype(np.float64) for c in scorer_costs],
+        [_gaps(t, s) for t, s in zip(texts, segmentations, strict=True)],
+        [np.where(s.host >= 0, 0.02, 1.0) for s in segmentations],
+    ]
+    return min(sizes, key=lambda size: _misfit(size, counts))
+
+
+def _located(counter: Locating, text: str, segmentation: Segmentation) -> Float64:
     units = len(segmentation)
-    if not units or not isinstance(counter, Locating):
-        return np.maximum(scorer_costs, 0.25).astype(np.float64)
-    ends = counter.token_ends(text)
-    at = np.minimum(np.searchsorted(segmentation.end, ends, side="right"), units - 1)
-    return np.maximum(np.bincount(at, minlength=units), 0.02).astype(np.float64)
+    if not units:
+        return np.zeros(0)
+    at = np.searchsorted(segmentation.end, counter.token_ends(text), side="right")
+    found = np.bincount(np.minimum(at, units - 1), minlength=units)
+    return np.maximum(found, 0.02).astype(np.float64)
+
+
+def _gaps(text: str, segmentation: Segmentation) -> Float64:
+    """Characters of each unit and of the white space behind it. Shape: (U,)."""
+    return np.diff(np.r_[segmentation.start, len(text)]).astype(np.float64)
+
+
+def _misfit(size: Sequence[Float64], counts: Sequence[int]) -> float:
+    """Spread of counts / size over the documents; for one document, distance from 1."""
+    pairs = [(s.sum(), c) for s, c in zip(size, counts, strict=True) if c and s.size]
+    ratio = np.log([c / max(s, 1e-9) for s, c in pairs])
+    if ratio.size >= 2:
+        return float(ratio.std())
+    return float(min(abs(ratio[0]), 1.0)) if ratio.size else 0.0
