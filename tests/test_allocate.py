@@ -103,12 +103,17 @@ def test_filling_never_takes_what_requires_something_left_out():
 def test_no_strategy_overspends_or_forgets_a_bound(data):
     documents = data.draw(st.integers(1, 6))
     size = data.draw(st.integers(1, 40))
-    document = sorted(data.draw(st.lists(st.integers(0, documents - 1), min_size=size, max_size=size)))
+    document = sorted(
+        data.draw(st.lists(st.integers(0, documents - 1), min_size=size, max_size=size))
+    )
     utility = data.draw(st.lists(st.floats(-9, 9), min_size=size, max_size=size))
     cost = data.draw(st.lists(st.integers(1, 9), min_size=size, max_size=size))
     framing = data.draw(st.lists(st.integers(0, 3), min_size=documents, max_size=documents))
     o = allocate.Offers(
-        np.asarray(utility), np.asarray(cost, float), np.asarray(document, np.int64), np.asarray(framing, float)
+        np.asarray(utility),
+        np.asarray(cost, float),
+        np.asarray(document, np.int64),
+        np.asarray(framing, float),
     )
     budget = data.draw(st.integers(0, sum(cost) + sum(framing)))
     maximum = data.draw(st.none() | st.integers(1, 30))
@@ -132,7 +137,9 @@ def test_no_strategy_overspends_or_forgets_a_bound(data):
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_a_larger_budget_keeps_what_a_smaller_one_kept(seed, uniform):
     rng = np.random.default_rng(seed)
-    o = allocate.Offers(rng.normal(size=60), np.ones(60), np.sort(rng.integers(0, 5, 60)), np.zeros(5))
+    o = allocate.Offers(
+        rng.normal(size=60), np.ones(60), np.sort(rng.integers(0, 5, 60)), np.zeros(5)
+    )
     small, large = sorted(rng.integers(0, 60, 2))
     assert not (buy(o, small, uniform=uniform).kept & ~buy(o, large, uniform=uniform).kept).any()
 

@@ -10,6 +10,7 @@ import numpy as np
 from thresher import allocate
 from thresher.assemble import Assembly, assemble
 from thresher.config import CompressConfig
+from thresher.errors import BudgetError
 from thresher.guards import Guards
 from thresher.render import Rendered, render
 from thresher.request import Plan
@@ -114,7 +115,11 @@ def fit(
         order: documents in the order of the text.
     """
     problem = _problem(plan, scored, config, order)
-    best = problem.candidate(np.inf) if plan.budget is None else _search(problem, plan.budget)
+    if plan.budget is None:
+        best = problem.candidate(np.inf)
+    else:
+        best = _search(problem, plan.budget)
+        _check_not_empty(problem, best)
     return Fitted(
         bodies=best.bodies,
         reasons=_reasons(problem, best),
@@ -159,6 +164,23 @@ def _search(problem: _Problem, budget: int) -> _Candidate:
         estimate = following
         if tries > 60:
             return best if best is not None else problem.candidate(0.0)
+
+
+def _check_not_empty(problem: _Problem, best: _Candidate) -> None:
+    """Raise where the budget, and nothing else, is why nothing is kept."""
+    line, config = problem.queue, problem.config
+    if best.assembly.order or not line.order.size:
+        return
+    scale = problem.plan.total / max(problem.total, 1e-9)
+    least = float((line.cost + line.framing[line.document]).min()) * scale
+    least = max(least, min(float(config.min_tokens), problem.plan.total))
+    raise BudgetError(
+        f"a budget of {problem.plan.budget} tokens cannot hold anything of these documents, which "
+        f"have {problem.plan.total}: the smallest piece that may be kept takes about "
+        f"{max(least, 1.0):.0f} with its framing"
+        + (f" (min_tokens={config.min_tokens})" if config.min_tokens else "")
+        + "; raise the budget, or lower min_tokens or the framing"
+    )
 
 
 def _next(budget: int, low: tuple[float, int], high: tuple[float, int], failures: int) -> float:

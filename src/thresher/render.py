@@ -87,9 +87,10 @@ def _with_indent(text: str, previous: int, start: int, *, line: bool) -> int:
     at = start
     while at > previous and text[at - 1] in " \t":
         at -= 1
-    alone = at == 0 or text[at - 1] in "\n\r"
-    indented = alone and at < start and (line or text[at] == "\t" or start - at >= 2)
-    return at if indented and (at == 0 or at > previous) else start
+    if at == 0:
+        return 0 if line else start
+    wide = line or start - at >= 2 or text[at] == "\t"
+    return at if wide and text[at - 1] in "\n\r" else start
 
 
 def _glue(text: str, end: int, start: int, gap: str | None) -> str:
