@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
+from tqdm import tqdm
 
 from thresher.errors import ScorerError
 from thresher.scoring import Scorer
@@ -94,6 +95,7 @@ def read(
     *,
     window: int,
     embed: bool = False,
+    progress: bool = False,
 ) -> list[Read]:
     """Run the model over texts, each in its own frame; documents never share a window.
 
@@ -106,6 +108,7 @@ def read(
         scorer: the model.
         window: tokens of one window.
         embed: also gather sentence embeddings, where the scorer gives hidden states.
+        progress: show a progress bar on stderr.
 
     Raises:
         ScorerError: the scorer returned something of the wrong shape or range.
@@ -124,7 +127,10 @@ def read(
         if embed
         else []
     )
+    total = sum(len(p.tokens) for p in parsed)
+    bar = tqdm(total=total, unit="tok", unit_scale=True, disable=not progress, leave=False)
     for group in _groups(parsed, frames, size):
+        bar.update(sum(w.last - w.first for w in group))
         for w, scores in zip(group, _checked(scorer, group, embed), strict=True):
             end = w.token + w.last - w.first
             by_token[w.document][w.token : end] = scores.keep[w.first : w.last]
@@ -138,6 +144,7 @@ def read(
                 )
                 before = sums[w.document]
                 sums[w.document] = part if before is None else before + part
+    bar.close()
     return [
         Read(unit_scores(k, p.tokens, p.segmentation), None if s is None else unit_length(s))
         for k, p, s in zip(by_token, parsed, sums, strict=True)

@@ -118,11 +118,14 @@ class Compressor:
             self.compress, documents, query=query, budget=budget, ratio=ratio, threshold=threshold
         )
 
-    def compress_batch(self, requests: Sequence[Request]) -> list[Compression]:
+    def compress_batch(
+        self, requests: Sequence[Request], *, progress: bool = False
+    ) -> list[Compression]:
         """Compress many requests; all their texts are scored together, each text once.
 
         Args:
             requests: independent requests, each with its own limit.
+            progress: show a progress bar of the scored tokens on stderr.
 
         Returns:
             One result a request, the same as ``compress`` gives for it.
@@ -136,7 +139,7 @@ class Compressor:
         clock.mark("segment")
         if self.config.reference is not None:
             return [self._reference(p, clock) for p in plans]
-        keep = self._keep(work, parsed)
+        keep = self._keep(work, parsed, progress=progress)
         focus = self._focus(work, parsed)
         clock.mark("score")
         return [
@@ -146,11 +149,14 @@ class Compressor:
             for p in plans
         ]
 
-    def score(self, documents: Iterable[Document | str]) -> list[UnitScores]:
+    def score(
+        self, documents: Iterable[Document | str], *, progress: bool = False
+    ) -> list[UnitScores]:
         """Keep scores of every unit, for inspection or to store at index time.
 
         Args:
             documents: passages.
+            progress: show a progress bar of the scored tokens on stderr.
 
         Returns:
             One ``UnitScores`` a document; ``pack()`` makes it small and JSON-safe.
@@ -158,7 +164,9 @@ class Compressor:
         checked = as_documents(documents)
         texts = list(dict.fromkeys(d.text for d in checked))
         parsed = parse(texts, self.scorer)
-        found = dict(zip(texts, zip(parsed, self._read(parsed), strict=True), strict=True))
+        found = dict(
+            zip(texts, zip(parsed, self._read(parsed, progress=progress), strict=True), strict=True)
+        )
         out = []
         for document in checked:
             p, r = found[document.text]
@@ -170,11 +178,14 @@ class Compressor:
     def _fingerprint(self, text: str) -> str:
         return fingerprint(text, scorer=self.scorer.fingerprint, window=self.config.window)
 
-    def _read(self, parsed: Sequence[Parsed]) -> list[Read]:
+    def _read(self, parsed: Sequence[Parsed], *, progress: bool = False) -> list[Read]:
         frames = [self._single] * len(parsed)
-        return read(parsed, frames, self.scorer, window=self.config.window, embed=True)
+        window = self.config.window
+        return read(parsed, frames, self.scorer, window=window, embed=True, progress=progress)
 
-    def _keep(self, plans: Sequence[Plan], parsed: dict[str, Parsed]) -> dict[str, Read]:
+    def _keep(
+        self, plans: Sequence[Plan], parsed: dict[str, Parsed], *, progress: bool
+    ) -> dict[str, Read]:
         """Keep scores of every text: the stored ones where they still fit, else the model's."""
         stored = {d.text: d.scores for p in plans for d in p.documents if d.scores is not None}
         out: dict[str, Read] = {}
@@ -182,7 +193,7 @@ class Compressor:
             if self._is_fresh(scores, parsed[text]):
                 out[text] = Read(scores.scores(), scores.embeddings())
         missing = [t for t in parsed if t not in out]
-        fresh = self._read([parsed[t] for t in missing])
+        fresh = self._read([parsed[t] for t in missing], progress=progress)
         return {**out, **dict(zip(missing, fresh, strict=True))}
 
     def _is_fresh(self, scores: StoredScores, parsed: Parsed) -> bool:

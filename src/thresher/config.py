@@ -99,7 +99,8 @@ class CompressConfig:
                 )
             object.__setattr__(self, name, tuple(value))
         if isinstance(self.reference, Mapping):
-            object.__setattr__(self, "reference", LLMLingua2(**self.reference))
+            values = {**self.reference, "force_tokens": tuple(self.reference["force_tokens"])}
+            object.__setattr__(self, "reference", LLMLingua2(**values))
         _check(self)
 
     def with_(self, **changes: Any) -> Self:

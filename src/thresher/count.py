@@ -82,7 +82,7 @@ class Exact:
 
     def __init__(self, counter: TokenCounter) -> None:
         self._counter = counter
-        self._seen: dict[str, int] = {"": self._checked("")}
+        self._seen: dict[str, int] = {"": 0}
 
     def __call__(self, text: str) -> int:
         """Tokens of the text.

@@ -12,7 +12,9 @@ from thresher.errors import require
 from thresher.relevance import Passage, RelevanceScores
 from thresher.types import Float32
 
-_TERM = regex.compile(r"[\p{L}\p{N}]+(?:['’_.-][\p{L}\p{N}]+)*|\p{Han}")
+_TERM = regex.compile(
+    r"\p{Han}|[[\p{L}\p{N}]--\p{Han}]+(?:['’_.-][[\p{L}\p{N}]--\p{Han}]+)*", regex.VERSION1
+)
 
 
 class LexicalRelevance:
