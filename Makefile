@@ -1,0 +1,107 @@
+# Everything runs in .venv, made here with plain pip. A target installs what it needs the first
+# time and again only when pyproject.toml or constraints-dev.txt changes.
+#
+#   make demo     compress real documentation to answer a question; writes demo.html
+#   make test     every test: core, training, both integrations, examples
+#   make lint     ruff, mypy --strict
+#   make parity   the same words as llmlingua 0.2.2, on the same weights
+#   make help     the rest
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+DEV := -c constraints-dev.txt
+
+export TOKENIZERS_PARALLELISM := false
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-core test-langchain test-llama-index test-examples lint format parity \
+  conformance-langchain bench-speed bench-quality train clean
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | \
+	  awk -F'|' '{ printf "%-30s %s\n", $$1, $$2 }'
+
+demo: $(VENV)/.demo  ## compress real documentation to answer a question; writes demo.html
+	@$(BIN)/thresher demo $(ARGS)
+
+test: test-core test-langchain test-llama-index test-examples  ## every test
+
+test-core: $(VENV)/.dev
+	@echo "== core and training"
+	@$(BIN)/pytest tests --ignore=tests/parity $(ARGS)
+
+test-langchain: $(VENV)/.dev
+	@echo "== langchain-thresher"
+	@cd integrations/langchain && ../../$(BIN)/pytest $(ARGS)
+
+test-llama-index: $(VENV)/.dev
+	@echo "== llama-index-postprocessor-thresher"
+	@cd integrations/llama-index && ../../$(BIN)/pytest $(ARGS)
+
+test-examples: $(VENV)/.dev
+	@echo "== examples"
+	@for f in examples/*.py; do \
+	  [ -e "$$f" ] || continue; \
+	  if $(PY) "$$f" >$(VENV)/example.log 2>&1 </dev/null; then echo "  ok    $$f"; \
+	  else cat $(VENV)/example.log; echo "  FAIL  $$f"; exit 1; fi; done
+
+lint: $(VENV)/.dev  ## ruff check, ruff format --check, mypy --strict
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.dev  ## let ruff fix what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+parity: $(VENV)/.parity  ## the same words as llmlingua 0.2.2
+	@echo "== parity with llmlingua 0.2.2"
+	@TIKTOKEN_CACHE_DIR="$$($(PY) -c 'import llama_index.core as c, pathlib; \
+	  print(pathlib.Path(c.__file__).parent / "_static" / "tiktoken_cache")')" \
+	  HF_HUB_OFFLINE=1 $(BIN)/pytest tests/parity $(ARGS)
+
+conformance-langchain: $(VENV)/.dev  ## LangChain's own standard tests
+	@cd integrations/langchain && ../../$(BIN)/pytest -k "standard or conformance" $(ARGS)
+
+bench-speed: $(VENV)/.parity  ## against llmlingua with the same weights, in one run
+	@$(PY) benchmarks/speed.py $(ARGS)
+
+bench-quality: $(VENV)/.parity  ## answers kept at each budget, plain rerankers among the baselines
+	@$(PY) benchmarks/quality.py $(ARGS)
+
+train: $(VENV)/.dev  ## train the bundled model from labelled data: make train ARGS="--help"
+	@$(BIN)/thresher train $(ARGS)
+
+clean:  ## remove .venv and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis src/.mypy_cache
+
+# --- environments -------------------------------------------------------------------------------
+
+$(VENV)/.made:
+	@[ -n "$(PYTHON)" ] || { echo "Thresher needs Python 3.11 or newer; name one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "== creating $(VENV) with $(PYTHON)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.made pyproject.toml
+	@echo "== installing Thresher (first time only)"
+	@$(PIP) -e '.[lexical]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml constraints-dev.txt $(wildcard integrations/*/pyproject.toml)
+	@echo "== installing the development environment (first time only; some minutes)"
+	@$(PIP) $(DEV) torch
+	@$(PIP) $(DEV) -e '.[lexical,train,tiktoken]' -e integrations/langchain -e integrations/llama-index \
+	  --group test --group lint \
+	  --group integrations/langchain/pyproject.toml:test \
+	  --group integrations/llama-index/pyproject.toml:test
+	@touch $@ $(VENV)/.demo
+
+$(VENV)/.parity: $(VENV)/.dev
+	@$(PIP) $(DEV) --group parity
+	@touch $@
