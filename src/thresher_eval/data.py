@@ -197,10 +197,13 @@ def gold_titles(item: Item) -> list[str]:
     """Normalised titles of the gold passages, without a bracketed remark at the end.
 
     The title of a gold passage names its subject: where it is lost, what is said of the subject
-    cannot be tied to the question or to another passage. A title that another passage has too
-    (``table``, one article cut into many passages) names nothing and is left out.
+    cannot be tied to the question or to another passage. A title that another passage has too, or
+    that has no capital letter (``table``, ``paragraph 3``), names nothing and is left out.
     """
-    titles = [normalise(_BRACKETS.sub("", p.title)) for p in item.passages]
+    titles = [
+        normalise(_BRACKETS.sub("", p.title)) if p.title != p.title.lower() else ""
+        for p in item.passages
+    ]
     return [titles[i] for i in item.gold if titles[i] and titles.count(titles[i]) == 1]
 
 
