@@ -25,8 +25,7 @@ from scipy.optimize import minimize
 from tqdm import tqdm
 
 from thresher import Compressor
-from thresher.utility import WEIGHTS
-from thresher_eval import tuning
+from thresher.utility import WEIGHTS, Weights
 from thresher_eval.data import Item, answerable, chain_survives, load, survives
 from thresher_eval.environment import environment
 from thresher_eval.signals import collect_all
@@ -193,7 +192,15 @@ def _exact_one(
     item, out = prepared.item, []
     chained = len(prepared.groups) > 1 and all(prepared.groups)
     for ratio in ratios:
-        fitted = exact(prepared, weights, ratio, compressor.config, compressor.counter, focus=focus)
+        fitted = exact(
+            item,
+            prepared.collected,
+            Weights(**dict(zip(NAMES, map(float, weights), strict=True))),
+            compressor.config,
+            compressor.counter,
+            ratio=ratio,
+            focus=focus,
+        )
         text = fitted.assembly.text
         out.append(
             (
@@ -252,5 +259,4 @@ def _print(
 
 
 if __name__ == "__main__":
-    assert tuning.NAMES == NAMES
     main()

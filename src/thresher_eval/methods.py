@@ -261,21 +261,6 @@ METHODS: dict[str, Entry] = {
 }
 
 
-def signature(name: str, tools: Tools) -> str:
-    """A hash of all that a method's output depends on, to find it in a cache."""
-    digest = hashlib.blake2b(digest_size=8)
-    parts: list[str] = [name, source_hash("thresher_eval", ("packing.py", "baselines.py"))]
-    for use in METHODS[name].uses:
-        if use == "scorer":
-            parts.append(tools.scorer.fingerprint)
-        elif use == "core":
-            parts.append(source_hash("thresher"))
-        else:
-            parts.append(f"{use}={getattr(tools, use)!s}")
-    digest.update("\0".join(parts).encode())
-    return digest.hexdigest()
-
-
 @lru_cache(maxsize=8)
 def source_hash(package: str, names: tuple[str, ...] = ()) -> str:
     """A hash of the sources of a package, or of some of its modules."""

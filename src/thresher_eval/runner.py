@@ -19,7 +19,8 @@ from thresher_eval.baselines import Method
 from thresher_eval.data import Item, answer_keys, answerable, gold_titles, load, normalise, stands
 from thresher_eval.environment import environment
 from thresher_eval.measures import Estimate, Kept, bootstrap, joined, paired
-from thresher_eval.methods import METHODS, Tools, signature
+from thresher_eval.methods import METHODS, Tools
+from thresher_eval.variants import entry, signature
 
 RATIOS = (0.5, 0.33, 0.25, 0.15)
 ALL = "all"
@@ -32,7 +33,8 @@ class EvalConfig:
 
     Attributes:
         ratios: budgets as shares of the uncompressed tokens.
-        methods: names from ``METHODS``; all that are installed where empty.
+        methods: names from ``METHODS`` or variants (see ``variants``); all of ``METHODS`` that
+            are installed where empty.
         sets: data sets; all where empty.
         limit: items per set, drawn with the seed; all where None.
         seed: of the draw, random methods and resampling.
@@ -114,7 +116,7 @@ class Store:
     """Outcomes of one method, on disk or in memory only."""
 
     def __init__(self, folder: Path | None, name: str, stamp: str) -> None:
-        self._path = None if folder is None else folder / name / f"{stamp}.jsonl"
+        self._path = None if folder is None else folder / _safe(name) / f"{stamp}.jsonl"
         self.known: dict[tuple[str, float], Outcome] = {}
         if self._path is None:
             return
@@ -135,6 +137,10 @@ class Store:
             text = "".join(json.dumps(asdict(o), ensure_ascii=False) + "\n" for o in outcomes)
             with self._path.open("a", encoding="utf-8", newline="\n") as out:
                 out.write(text)
+
+
+def _safe(name: str) -> str:
+    return "".join(c if c.isalnum() or c in "_-=." else "_" for c in name)
 
 
 def measure(kept: Kept, item: Item, tokens: int, budget: int, tools: Tools) -> dict[str, float]:
@@ -221,7 +227,7 @@ class Run:
 
     def best(self, family: str, ratio: float, measure: str = "survival") -> str | None:
         """The method of a family with the highest mean over all items."""
-        names = [n for n in self.outcomes if METHODS[n].family == family]
+        names = [n for n in self.outcomes if entry(n).family == family]
         means = {n: float(np.nanmean(self.values(n, ratio, measure) or [math.nan])) for n in names}
         return max(means, key=means.__getitem__) if means else None
 
@@ -242,7 +248,7 @@ class Run:
             "environment": environment(),
             "config": self.config.to_dict(),
             "items": {n: len(self.chosen(n)) for n in names},
-            "methods": {n: METHODS[n].label for n in self.outcomes},
+            "methods": {n: entry(n).label for n in self.outcomes},
             "skipped": self.skipped,
             "results": rows,
             "paired": self._paired(names),
@@ -251,7 +257,7 @@ class Run:
     def _paired(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """Every Thresher method against the best extraction, and against LLMLingua-2's way."""
         out = []
-        ours = [n for n in self.outcomes if METHODS[n].family == "thresher"]
+        ours = [n for n in self.outcomes if entry(n).family == "thresher"]
         for ratio in self.config.ratios:
             others = {self.best("extraction", ratio), self.best("entropy", ratio), "llmlingua2"}
             for first in ours:
@@ -311,18 +317,15 @@ def _counter_name(counter: Any) -> str:
 
 
 def _build(config: EvalConfig, tools: Tools) -> tuple[dict[str, Method], dict[str, str]]:
-    unknown = sorted(set(config.methods) - set(METHODS))
-    if unknown:
-        raise ValueError(f"no methods {unknown}; there are {', '.join(METHODS)}")
     built: dict[str, Method] = {}
     skipped: dict[str, str] = {}
     for name in config.methods or METHODS:
-        missing = [n for n in METHODS[name].needs if getattr(tools, n) is None]
+        missing = [n for n in entry(name).needs if getattr(tools, n) is None]
         if missing:
             skipped[name] = f"needs {' and '.join(missing)}, which the configuration does not name"
             continue
         try:
-            built[name] = METHODS[name].build(tools)
+            built[name] = entry(name).build(tools)
         except MissingExtraError as error:
             skipped[name] = str(error)
     return built, skipped

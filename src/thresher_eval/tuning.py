@@ -205,20 +205,32 @@ def quick(prepared: Sequence[Prepared], weights: Floats, ratios: Sequence[float]
 
 
 def exact(
-    prepared: Prepared,
-    weights: Floats,
-    ratio: float,
+    item: Item,
+    collected: Collected,
+    weights: Weights,
     config: CompressConfig,
     count: TokenCounter,
     *,
+    budget: int | None = None,
+    ratio: float | None = None,
     focus: bool = True,
 ) -> Fitted:
-    """The text which ``Compressor.compress`` would give with these weights."""
-    item, collected = prepared.item, prepared.collected
+    """The text which ``Compressor.compress`` would give with these weights.
+
+    Args:
+        item: the item.
+        collected: its signals.
+        weights: of the utility.
+        config: of the compressor; the guards are those of ``collected``.
+        count: the target tokenizer.
+        budget: tokens, or
+        ratio: their share of the input.
+        focus: whether the query head's scores are used.
+    """
     documents: list[Document | str] = [Document(t) for t in item.texts]
-    request = plan(Request(documents, item.question, ratio=ratio), config, count)
-    named = Weights(**dict(zip(NAMES, map(float, weights), strict=True)))
-    values = utilities(collected.signals(focus=focus), weights=named)
+    request = plan(Request(documents, item.question, budget, ratio), config, count)
+    signals = collected.signals(focus=focus)
+    values = utilities(signals, weight=config.relevance_weight, weights=weights)
     scored = [
         Scored(*x)
         for x in zip(

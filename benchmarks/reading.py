@@ -1,0 +1,87 @@
+"""Contexts for a strong reader, and its score.
+
+    python benchmarks/reading.py write --data qa/dev --out FOLDER --ratio 0.25 --limit 20 \\
+        --methods thresher llmlingua2 bi_sentences thresher:relevance_weight=0.5
+    python benchmarks/reading.py score FOLDER answers-0.jsonl answers-1.jsonl ...
+
+`write` makes one contexts file a method (a Latin square: no question twice in a file) and a key
+that the reader must not see. `score` prints F1 and containment with standard errors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from functools import partial
+from pathlib import Path
+
+from quality import add_models, models
+from tqdm import tqdm
+
+from thresher_eval import EvalConfig, reading, run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    out = commands.add_parser("write")
+    out.add_argument("--data", type=Path, required=True, help=".jsonl file or folder")
+    out.add_argument("--out", type=Path, required=True)
+    out.add_argument("--methods", nargs="+", required=True)
+    out.add_argument("--ratio", type=float, default=0.25)
+    out.add_argument("--sets", nargs="*", default=[])
+    out.add_argument("--limit", type=int, help="questions a set")
+    out.add_argument("--seed", type=int, default=0)
+    out.add_argument("--no-full", action="store_true", help="leave the uncompressed context out")
+    add_models(out)
+    back = commands.add_parser("score")
+    back.add_argument("folder", type=Path)
+    back.add_argument("answers", type=Path, nargs="+")
+    back.add_argument("--json", type=Path, help="also write the table there")
+    arguments = parser.parse_args()
+    if arguments.command == "write":
+        _write(arguments)
+    else:
+        _score(arguments)
+
+
+def _write(arguments: argparse.Namespace) -> None:
+    config = EvalConfig(
+        ratios=(arguments.ratio,),
+        methods=tuple(arguments.methods),
+        sets=tuple(arguments.sets),
+        limit=arguments.limit,
+        seed=arguments.seed,
+        **models(arguments),
+    )
+    found = run(arguments.data, config, progress=partial(tqdm, desc="compress"))
+    for name, why in found.skipped.items():
+        print(f"left out {name}: {why}")
+    sheets = reading.square(found, arguments.ratio, full=not arguments.no_full, seed=arguments.seed)
+    for path in reading.write(sheets, arguments.out):
+        print(path)
+
+
+def _score(arguments: argparse.Namespace) -> None:
+    key = reading.read_lines(arguments.folder / "key.jsonl")
+    answers = [row for path in arguments.answers for row in reading.read_lines(path)]
+    reads, problems = reading.score(key, answers)
+    for problem in problems[:20]:
+        print("!", problem)
+    rows = reading.table(reads, ("f1", "contains", "em"))
+    print(f"{'method':44s}{'set':20s}{'n':>4s}{'F1':>15s}{'contains':>15s}{'F1 lost':>15s}")
+    for row in rows:
+        cells = [_cell(row, n) for n in ("f1", "contains", "f1_loss")]
+        print(f"{row['method']:44s}{row['set']:20s}{row['n']:4d}{''.join(cells)}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
+def _cell(row: dict[str, float], name: str) -> str:
+    if name not in row:
+        return " " * 15
+    return f"{100 * row[name]:8.1f} ±{100 * row[f'{name}_se']:5.1f}"
+
+
+if __name__ == "__main__":
+    main()
