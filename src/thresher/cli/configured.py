@@ -1,0 +1,140 @@
+"""Commands whose options are the fields of a configuration dataclass, read when they run.
+
+The dataclass stays the only place that names, types, defaults and describes a setting, and its
+module (with torch in it) is imported only for the command that needs it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Union
+
+import click
+
+from thresher.errors import require
+
+_ATTRIBUTE = re.compile(r"^\s{4,8}(\w+(?:, \w+)*): (.*(?:\n\s{12,}\S.*)*)", re.MULTILINE)
+
+
+class ConfiguredCommand(click.Command):
+    """A command with an option for every field of a dataclass, nested ones flattened.
+
+    Args:
+        module: where the dataclass is.
+        config: name of the dataclass.
+        callback: called with the configuration, and with what the own ``params`` gave.
+        attributes: of ``click.Command``.
+    """
+
+    def __init__(
+        self, *, module: str, config: str, callback: Callable[..., Any], **attributes: Any
+    ) -> None:
+        super().__init__(callback=self._call, **attributes)
+        self._module, self._config, self._then = module, config, callback
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """The options: those of the dataclass, then the command's own, then ``--help``."""
+        own = super().get_params(ctx)
+        taken = {p.name for p in own}
+        return [*(o for o in options_of(self._dataclass()) if o.name not in taken), *own]
+
+    def _dataclass(self) -> type:
+        module = require(self._module, "train", f"thresher {self.name}")
+        found = getattr(module, self._config)
+        assert isinstance(found, type)
+        return found
+
+    def _call(self, **values: Any) -> Any:
+        config = build(self._dataclass(), values)
+        own = {p.name: values[p.name] for p in self.params if p.name in values}
+        return self._then(config, **own)
+
+
+def options_of(config: type) -> Iterator[click.Option]:
+    """An option for each field that a command line can give; others keep their default."""
+    for field, kind, described in _fields(config):
+        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+            yield from options_of(kind)
+            continue
+        shape = _shape(kind)
+        if shape is not None:
+            yield _option(field, shape, described)
+
+
+def _option(
+    field: dataclasses.Field[Any], shape: Mapping[str, Any], described: str
+) -> click.Option:
+    flag = "--" + field.name.replace("_", "-")
+    name = f"{flag}/--no-{flag[2:]}" if shape.get("is_flag") else flag
+    default = _default(field)
+    required = default is dataclasses.MISSING
+    if shape.get("multiple") and not required:
+        default = tuple(default or ())
+    return click.Option(
+        [name, field.name],
+        required=required,
+        default=None if required else default,
+        show_default=not required and default not in (None, (), ""),
+        help=described,
+        **shape,
+    )
+
+
+def build(config: type, values: Mapping[str, Any]) -> Any:
+    """The dataclass from option values; nested dataclasses from the same flat mapping."""
+    given: dict[str, Any] = {}
+    for field, kind, _ in _fields(config):
+        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+            given[field.name] = build(kind, values)
+        elif field.name in values:
+            given[field.name] = values[field.name]
+    return config(**given)
+
+
+def _fields(config: type) -> Iterator[tuple[dataclasses.Field[Any], Any, str]]:
+    hints = typing.get_type_hints(config)
+    texts = describe(config.__doc__ or "")
+    for field in dataclasses.fields(config):
+        if field.init:
+            yield field, hints[field.name], texts.get(field.name, "")
+
+
+def describe(docstring: str) -> dict[str, str]:
+    """What a docstring's ``Attributes:`` section says of each attribute."""
+    _, _, section = docstring.partition("Attributes:")
+    out = {}
+    for names, text in _ATTRIBUTE.findall(section):
+        for name in names.split(", "):
+            out[name] = " ".join(text.replace("``", "").split())
+    return out
+
+
+def _shape(kind: Any) -> dict[str, Any] | None:
+    """Arguments of ``click.Option`` for a type; None where it has no form on a command line."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin in (Union, types.UnionType):
+        rest = [a for a in arguments if a is not type(None)]
+        if set(rest) == {str, Path}:
+            return _shape(Path)
+        return _shape(rest[0]) if len(rest) == 1 else None
+    if origin is Literal:
+        return {"type": click.Choice(arguments)}
+    if origin in (tuple, Sequence, list):
+        inner = _shape(arguments[0]) if arguments[1:] in ((), (Ellipsis,)) else None
+        return None if inner is None or "multiple" in inner else {**inner, "multiple": True}
+    if kind is bool:
+        return {"is_flag": True}
+    if kind is Path:
+        return {"type": click.Path(path_type=Path)}
+    return {"type": kind} if kind in (str, int, float) else None
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default

@@ -1,0 +1,1 @@
+"""``thresher distill | label | train | evaluate | export``: thin doors to ``thresher_train``."""
