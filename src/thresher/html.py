@@ -12,12 +12,10 @@ _HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]"
 _STYLE = """
 :root { color-scheme: light dark;
   --page: #f6f6f3; --card: #ffffff; --line: #dfdfd8; --ink: #14161a; --soft: #5d626b;
-  --gone: #a3a7ae; --bar: #2f6f4f; --track: #d9dcd6; --warn: #8a5a00; }
+  --gone: #7d828a; --bar: #2f6f4f; --track: #d9dcd6; --warn: #8a5a00; }
 @media (prefers-color-scheme: dark) { :root {
   --page: #131517; --card: #1b1e21; --line: #2d3136; --ink: #f1f2f3; --soft: #a2a8b0;
-  --gone: #656b74; --bar: #6cc398; --track: #343a3f; --warn: #e3b860; } }
-@media (prefers-contrast: more) { :root { --gone: #6d727a; }
-  del { text-decoration: line-through; } }
+  --gone: #7c828b; --bar: #6cc398; --track: #343a3f; --warn: #e3b860; } }
 * { box-sizing: border-box; }
 body { margin: 0; padding: 2.5rem 1.25rem 4rem; background: var(--page); color: var(--ink);
   font: 16px/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
@@ -35,7 +33,7 @@ h1 { font-size: 1.05rem; font-weight: 600; margin: 0 0 .35rem; color: var(--soft
 .note { margin: .8rem 0 0; color: var(--warn); font-size: .92rem; }
 .legend { display: flex; flex-wrap: wrap; gap: .4rem 1.5rem; margin: 1.3rem 0 1.6rem;
   font-size: .9rem; color: var(--soft); align-items: center; }
-.legend b { color: var(--ink); font-weight: 600; }
+.legend b { color: var(--ink); font-weight: 500; }
 .legend label { cursor: pointer; margin-inline-start: auto; }
 input:focus-visible, summary:focus-visible { outline: 2px solid var(--bar); outline-offset: 2px; }
 article { background: var(--card); border: 1px solid var(--line); border-radius: .65rem;
@@ -46,8 +44,9 @@ h2 { font-size: 1rem; font-weight: 600; margin: 0; overflow-wrap: anywhere; }
 h2 span, article header p { font-weight: 400; color: var(--soft); font-size: .88rem; }
 article header p { margin: 0 0 0 auto; font-variant-numeric: tabular-nums; }
 .why { color: var(--soft); font-size: .9rem; margin: .55rem 0 0; }
-.text { white-space: pre-wrap; overflow-wrap: anywhere; margin-top: .8rem; line-height: 1.65; }
-del { color: var(--gone); text-decoration: none; }
+.text { font-weight: 500; white-space: pre-wrap; overflow-wrap: anywhere; margin-top: .8rem; line-height: 1.65; }
+del { color: var(--gone); text-decoration: none; font-weight: 400; }
+@media (prefers-contrast: more) { del { text-decoration: line-through; } }
 body:has(#only:checked) del { display: none; }
 details { margin-top: 2rem; }
 summary { cursor: pointer; font-weight: 600; }
@@ -92,8 +91,7 @@ def page(compression: Compression, *, title: str = "Thresher") -> str:
 {_facts(compression)}
 {_bar(compression.tokens, compression.tokens_before)}
 {notes}
-<div class="legend"><span><b>kept</b> words are dark</span>
-<span><del>dropped</del> words are grey</span>
+<div class="legend"><span><b>kept words</b></span> <span><del>dropped words</del></span>
 <label><input type="checkbox" id="only"> kept words only</label></div>
 {cards}
 <details><summary>The compressed text, {compression.tokens:,} tokens</summary>

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from thresher import __version__
+from thresher.cli.examples import examples
 from thresher.errors import ThresherError, ThresherWarning
 
 COMMANDS = {
@@ -48,17 +49,16 @@ class _Commands(click.Group):
 
 @click.group(
     cls=_Commands,
+    epilog=examples(
+        "thresher demo",
+        'thresher compress notes/ --budget 1200 --query "What was decided?"',
+        "cat hits.jsonl | thresher compress --ratio 0.4 --format jsonl",
+    ),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name="thresher")
 def group() -> None:
-    r"""Compress retrieved passages to one hard token budget.
-
-    \b
-    thresher demo
-    thresher compress notes/ --budget 1200 --query "What was decided?"
-    cat hits.jsonl | thresher compress --ratio 0.4 --format jsonl
-    """
+    """Compress retrieved passages to one hard token budget."""
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -106,8 +106,11 @@ def explanation(error: Exception) -> str | None:
     if isinstance(error, json.JSONDecodeError):
         return f"the input is not JSON: {error}"
     if isinstance(error, OSError):
-        name = f"{os.fsdecode(error.filename)!r}: " if error.filename else ""
-        return f"{name}{error.strerror or error}; check the path and its permissions"
+        if not error.filename:
+            return str(error)
+        return (
+            f"{os.fsdecode(error.filename)!r}: {error.strerror}; check the path and its permissions"
+        )
     return None
 
 

@@ -8,13 +8,20 @@ from typing import Any
 import click
 
 from thresher.cli import options
+from thresher.cli.examples import examples
 from thresher.cli.files import Input, dumps, read_documents, write
 from thresher.compression import Compression
 
 _BY_SUFFIX = {".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".html": "html"}
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        'thresher compress docs/ --budget 1200 -q "Who signs?" --counter gpt-4o',
+        "thresher compress hits.jsonl --ratio 0.3 --format jsonl",
+        "thresher compress page.md --threshold 0.5 -o page.html",
+    )
+)
 @options.paths_argument
 @options.limit_options
 @click.option("-q", "--query", metavar="TEXT", help="The question that the documents answer.")
@@ -50,15 +57,10 @@ def compress(
     quiet: bool,
     **config: Any,
 ) -> None:
-    r"""Compress documents, together, to one budget of tokens.
+    """Compress documents, together, to one budget of tokens.
 
     PATH is a file, a directory, a file of JSON lines, or - for stdin (the default). A line of
     JSON is a document: {"text": ..., "id": ..., "score": ..., "metadata": {...}}.
-
-    \b
-    thresher compress docs/ --budget 1200 -q "How are sessions expired?" --counter gpt-4o
-    thresher compress hits.jsonl --ratio 0.3 --format jsonl
-    thresher compress page.md --threshold 0.5 -o page.html
     """
     settings = options.build_config(**config)
     documents = read_documents(paths, kind)

@@ -7,6 +7,7 @@ module (with torch in it) is imported only for the command that needs it.
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import re
 import types
 import typing
@@ -44,8 +45,9 @@ class ConfiguredCommand(click.Command):
         return [*(o for o in options_of(self._dataclass()) if o.name not in taken), *own]
 
     def _dataclass(self) -> type:
-        module = require(self._module, "train", f"thresher {self.name}")
-        found = getattr(module, self._config)
+        for package in ("torch", "transformers"):
+            require(package, "train", f"thresher {self.name}")
+        found = getattr(importlib.import_module(self._module), self._config)
         assert isinstance(found, type)
         return found
 

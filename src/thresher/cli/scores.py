@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from thresher.cli import options
+from thresher.cli.examples import examples
 from thresher.cli.files import Input, as_line, dumps, read_documents, write
 from thresher.types import Document, UnitScores
 
@@ -27,7 +28,12 @@ BANDS = (
 _AT_ONCE = 64
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "thresher explain notes.md",
+        "thresher explain notes.md --format tsv > scores.tsv",
+    )
+)
 @options.paths_argument
 @click.option(
     "-f",
@@ -51,12 +57,7 @@ def explain(
     device: str | None,
     quiet: bool,
 ) -> None:
-    r"""Show how much the model wants to keep each word.
-
-    \b
-    thresher explain notes.md
-    thresher explain notes.md --format tsv | sort -t $'\t' -k 4 -n
-    """
+    """Show how much the model wants to keep each word."""
     documents = read_documents(paths, kind)
     with options.working(f"Scoring {len(documents):,} documents", quiet=quiet):
         compressor = options.build_compressor(model, engine, device)
@@ -123,7 +124,12 @@ def shaded(text: str, scores: UnitScores) -> Text:
     return out
 
 
-@click.command()
+@click.command(
+    epilog=examples(
+        "thresher score docs/ -o docs.jsonl",
+        "thresher compress docs.jsonl --budget 800",
+    )
+)
 @options.paths_argument
 @options.output_option
 @options.input_option
@@ -138,14 +144,10 @@ def score(
     device: str | None,
     quiet: bool,
 ) -> None:
-    r"""Score documents once, at index time, so that no model runs at query time.
+    """Score documents once, at index time, so that no model runs at query time.
 
     Writes each document as a line of JSON with its scores, one byte a word, which
     `thresher compress` reads; `StoredScores.from_dict` reads them in Python.
-
-    \b
-    thresher score docs/ -o docs.jsonl
-    thresher compress docs.jsonl --budget 800
     """
     from tqdm import tqdm
 
