@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,19 +29,20 @@ CORPUS = [
     "In 2024 the measured temperature was 3.5 °C higher than in 1961, not 2.5 °C as reported.",
     "def compress(documents, budget): return allocate(documents, budget)",
     "東京は日本の首都です。人口は約1400万人。",
+    "Weather in the mountains was mild, and nobody talked about money at all.",
     "Größe, naïve, façade, Ünïcödé: the words of other languages are kept byte for byte.",
 ]
 
 
 def wordpiece() -> Tokenizer:
     """A BERT-like tokenizer."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    words = sorted({w for t in CORPUS for w in re.findall(r"\w+", t.lower())})
+    letters = [chr(i) for i in range(33, 127) if not chr(i).isupper()]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *(f"##{c}" for c in letters), *words]
+    ids = {piece: i for i, piece in enumerate(dict.fromkeys(vocabulary))}
+    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    trainer = trainers.WordPieceTrainer(
-        vocab_size=400, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]"], show_progress=False
-    )
-    tokenizer.train_from_iterator(CORPUS, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]",
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
@@ -51,17 +53,14 @@ def wordpiece() -> Tokenizer:
 
 def unigram() -> Tokenizer:
     """An XLM-R-like tokenizer."""
-    tokenizer = Tokenizer(models.Unigram())
+    words = sorted({w for t in CORPUS for w in re.findall(r"\w+", t)})
+    letters = sorted({c for t in CORPUS for c in t if not c.isspace()})
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", "▁", *letters, *(f"▁{w}" for w in words)]
+    scores = [0.0] * 4 + [-8.0] * (1 + len(letters)) + [-5.0] * len(words)
+    tokenizer = Tokenizer(models.Unigram(list(zip(pieces, scores, strict=True)), unk_id=3))
     tokenizer.normalizer = normalizers.NFKC()
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    trainer = trainers.UnigramTrainer(
-        vocab_size=400,
-        special_tokens=["<s>", "<pad>", "</s>", "<unk>"],
-        unk_token="<unk>",
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(CORPUS, trainer)
     tokenizer.post_processor = processors.TemplateProcessing(
         single="<s> $A </s>",
         pair="<s> $A </s> </s> $B </s>",

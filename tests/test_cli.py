@@ -18,7 +18,7 @@ import pytest
 import thresher
 from thresher import cli
 from thresher.cache import StoredScores
-from thresher.cli.configured import build, options_of
+from thresher.cli.configured import build, params_of
 from thresher.cli.files import dumps, parse_lines
 
 TEXT = (
@@ -363,32 +363,37 @@ class Settings:
     """Outer settings.
 
     Attributes:
+        files: What to read.
         source, target: Where from and where to.
         names: Of things.
         inner: The rest.
     """
 
+    files: tuple[Path, ...]
     source: Path
     target: Path | None = None
     names: tuple[str, ...] = ("a",)
     fast: bool = True
     kind: Literal["x", "y"] = "x"
     hook: Callable[[], None] | None = None
+    progress: bool = False
     inner: Inner = field(default_factory=Inner)
 
 
 def test_options_are_the_fields_of_a_dataclass() -> None:
-    options = {o.name: o for o in options_of(Settings)}
-    assert list(options) == ["source", "target", "names", "fast", "kind", "rate"]
+    options = {o.name: o for o in params_of(Settings)}
+    assert list(options) == ["files", "source", "target", "names", "fast", "kind", "rate"]
     assert options["source"].required
+    assert isinstance(options["source"], click.Option)
     assert options["source"].help == "Where from and where to."
+    assert isinstance(options["rate"], click.Option)
     assert options["rate"].help == "How fast, in steps."
     command = click.Command("x", params=list(options.values()))
     context = command.make_context(
-        "x", ["--source", "s", "--no-fast", "--kind", "y", "--rate", "2"]
+        "x", ["f", "g", "--source", "s", "--no-fast", "--kind", "y", "--rate", "2"]
     )
     assert build(Settings, context.params) == Settings(
-        Path("s"), fast=False, kind="y", inner=Inner(2.0)
+        (Path("f"), Path("g")), Path("s"), fast=False, kind="y", inner=Inner(2.0)
     )
 
 

@@ -201,10 +201,10 @@ def test_a_batch_gives_what_single_calls_give(c):
 
 def test_equal_texts_are_scored_once():
     scorer = HashScorer(wordpiece())
-    Compressor(scorer).compress_batch(
-        [Request([LONG, OTHER], budget=40), Request([OTHER, LONG], budget=30)]
-    )
-    assert len(scorer.windows) == len({w.ids.tobytes() for w in scorer.windows})
+    one, two = LONG[:78], OTHER[:73]
+    both = [Request([one, two], budget=20), Request([two, one], budget=10)]
+    Compressor(scorer).compress_batch(both)
+    assert len(scorer.windows) == 2
 
 
 async def test_async_gives_the_same_and_leaves_the_loop_free(c):
