@@ -15,13 +15,13 @@ Codes = NDArray[np.uint8]
 
 SPACE, BREAK, LETTER, UPPER, DIGIT, SYMBOL = 1, 2, 3, 4, 5, 6
 JOIN, DOT, SLASH, COLON, OPEN, STOP, DASH, PUNCT = 7, 8, 9, 10, 11, 12, 13, 14
-HAN, KATA, HIRA, SEA = 15, 16, 17, 18
+HAN, KATA, HIRA, SEA, UNDER = 15, 16, 17, 18, 19
 _GLUE = 0x80  # may belong to the grapheme cluster of a neighbour
 
 # groups: a unit never spans two of them, unless it is an atom
 G_SPACE, G_WORD, G_PUNCT, G_HAN, G_KATA, G_HIRA, G_SEA = range(7)
 GROUP = np.zeros(32, np.uint8)
-GROUP[[LETTER, UPPER, DIGIT, SYMBOL]] = G_WORD
+GROUP[[LETTER, UPPER, DIGIT, SYMBOL, UNDER]] = G_WORD
 GROUP[[JOIN, DOT, SLASH, COLON, OPEN, STOP, DASH, PUNCT]] = G_PUNCT
 GROUP[[HAN, KATA, HIRA, SEA]] = (G_HAN, G_KATA, G_HIRA, G_SEA)
 
@@ -33,7 +33,7 @@ _SINGLE = {
     **dict.fromkeys("!?…。！？｡．։؟۔।॥။។።᠃᠉‼⁇⁈⁉︒︕︖﹒﹖﹗", STOP),
     **dict.fromkeys("¿¡", OPEN),
     **dict.fromkeys("—–―⸺⸻", DASH),
-    "_": LETTER,
+    "_": UNDER,
     ".": DOT,
     "/": SLASH,
     ":": COLON,
@@ -64,7 +64,9 @@ _SCRIPTS = (
 _PLAIN = regex.compile(
     r"[\p{GCB=Other}\p{GCB=Control}\p{GCB=CR}\p{GCB=LF}\p{GCB=LV}\p{GCB=LVT}]", regex.DOTALL
 )
-_CLUSTER = regex.compile(r"\X")
+_CLUSTER = regex.compile(  # flags by hand: the matcher counts them from the start every time
+    r"\p{RI}{1,2}[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]*+|\X"
+)
 _TABLE = np.zeros(0x110000, np.uint8)  # filled as characters are met; 0 is not yet known
 
 

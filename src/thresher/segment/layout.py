@@ -18,12 +18,14 @@ class Lines:
         start: first solid character of each line; of a blank line, its start.
         end: one past the last solid character.
         indent: width of the white space before ``start``.
+        raw: first character of each line, white space included, and the length of the text.
     """
 
     text: str
     start: list[int]
     end: list[int]
     indent: list[int]
+    raw: list[int]
 
     def __len__(self) -> int:
         return len(self.start)
@@ -54,7 +56,7 @@ class Layout:
     def line(self, start: int, end: int, *, support: bool = False, kind: Kind = Kind.LINE) -> None:
         """A whole line or element as one unit and one sentence; words when it is too long."""
         self.breaks += (start, end)
-        if end - start <= LONG:
+        if end - start <= LONG or kind != Kind.LINE:
             self.units.append((start, end, kind, support))
 
     def marker(self, start: int, end: int, first: int, last: int) -> None:
@@ -68,6 +70,7 @@ def split_lines(text: str) -> Lines:
     start: list[int] = []
     end: list[int] = []
     indent: list[int] = []
+    raw = [0]
     at = 0
     for line in text.splitlines(keepends=True):
         body = line.strip()
@@ -76,4 +79,5 @@ def split_lines(text: str) -> Lines:
         end.append(at + lead + len(body))
         indent.append(len(line[:lead].expandtabs(4)) if lead else 0)
         at += len(line)
-    return Lines(text, start, end, indent)
+        raw.append(at)
+    return Lines(text, start, end, indent, raw)

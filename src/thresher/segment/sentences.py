@@ -3,242 +3,36 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.segment.abbreviations import MAYBE, NEVER, NUMBERED, STARTERS
 from thresher.segment.chars import DOT, STOP, Codes
-from thresher.types import Bool, Int32, Int64, Kind
+from thresher.types import Int32, Int64, Kind
 
 CAP = 200  # units of the longest sentence
 
-_NEVER = frozenset(
-    [
-        "mr",
-        "mrs",
-        "ms",
-        "dr",
-        "prof",
-        "st",
-        "mt",
-        "rev",
-        "hon",
-        "gen",
-        "col",
-        "maj",
-        "capt",
-        "lt",
-        "sgt",
-        "cmdr",
-        "adm",
-        "gov",
-        "sen",
-        "rep",
-        "pres",
-        "messrs",
-        "mme",
-        "mlle",
-        "vs",
-        "cf",
-        "e.g.",
-        "i.e.",
-        "eg",
-        "ie",
-        "viz",
-        "al",
-        "ca",
-        "approx",
-        "resp",
-        "fig",
-        "figs",
-        "eq",
-        "eqs",
-        "sec",
-        "secs",
-        "ch",
-        "chap",
-        "art",
-        "vol",
-        "nr",
-        "pp",
-        "ed",
-        "eds",
-        "trans",
-        "dept",
-        "univ",
-        "assn",
-        "bros",
-        "est",
-        "esp",
-        "incl",
-        "z.b.",
-        "d.h.",
-        "u.a.",
-        "bzw",
-        "evtl",
-        "ggf",
-        "usw.-nr",
-        "sr",
-        "sra",
-        "dra",
-        "hr",
-        "fr",
-        "frau",
-        "bd",
-        "abb",
-        "tab",
-        "hrsg",
-    ]
-)
-_NUMBERED = frozenset(
-    ["no", "nos", "nr", "fig", "figs", "eq", "p", "pp", "ch", "vol", "sec", "art", "op", "cap", "§"]
-)
-_MAYBE = frozenset(
-    [
-        "inc",
-        "ltd",
-        "co",
-        "corp",
-        "jr",
-        "sr",
-        "etc",
-        "llc",
-        "plc",
-        "bros",
-        "dept",
-        "jan",
-        "feb",
-        "mar",
-        "apr",
-        "jun",
-        "jul",
-        "aug",
-        "sep",
-        "sept",
-        "oct",
-        "nov",
-        "dec",
-        "mon",
-        "tue",
-        "wed",
-        "thu",
-        "fri",
-        "sat",
-        "sun",
-        "ave",
-        "blvd",
-        "rd",
-        "approx",
-        "max",
-        "min",
-        "est",
-        "u.s.",
-        "u.k.",
-        "u.n.",
-        "e.u.",
-        "a.m.",
-        "p.m.",
-        "ph.d.",
-        "m.d.",
-        "b.a.",
-        "m.a.",
-        "d.c.",
-        "l.a.",
-        "n.y.",
-        "usw",
-        "etw",
-    ]
-)
-_STARTERS = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "it",
-        "he",
-        "she",
-        "they",
-        "we",
-        "i",
-        "you",
-        "this",
-        "that",
-        "these",
-        "those",
-        "in",
-        "on",
-        "at",
-        "for",
-        "but",
-        "and",
-        "however",
-        "if",
-        "when",
-        "there",
-        "his",
-        "her",
-        "its",
-        "their",
-        "our",
-        "my",
-        "as",
-        "after",
-        "before",
-        "since",
-        "while",
-        "although",
-        "although",
-        "by",
-        "from",
-        "with",
-        "to",
-        "who",
-        "what",
-        "where",
-        "why",
-        "how",
-        "not",
-        "no",
-        "yes",
-        "then",
-        "thus",
-        "so",
-        "also",
-        "many",
-        "most",
-        "some",
-        "all",
-        "each",
-        "such",
-        "one",
-        "der",
-        "die",
-        "das",
-        "ein",
-        "eine",
-        "er",
-        "sie",
-        "es",
-        "wir",
-        "ich",
-        "le",
-        "la",
-        "les",
-        "un",
-        "une",
-        "il",
-        "elle",
-        "ils",
-        "el",
-        "los",
-        "las",
-    ]
-)
-_CLOSERS = re.compile(r"[.!?…。！？｡．]*[\"'”’»›)\]}」』）】〉》*_|]*$")
-_SPLIT_AT = re.compile(r"[,;:—–，；：、]")
+_PUNCT = int(Kind.PUNCT)
+_ALWAYS = frozenset("。！？｡．؟۔।॥።։។။᠃᠉‼⁇⁈⁉︒︕︖﹒﹖﹗")
+_CLOSING = frozenset("\"'”’“‘»«›)]}」』）】〉》*_|.!?…")
+_QUOTES = frozenset("\"'”’»›」』")
+_CLAUSE = re.compile(r"[,;:—–，；：、]")
+
+
+@dataclass(slots=True)
+class _Units:
+    text: str
+    start: list[int]
+    end: list[int]
+    kind: list[int]
+
+    def __getitem__(self, unit: int) -> str:
+        return self.text[self.start[unit] : self.end[unit]]
 
 
 def sentence_ids(
-    text: str, start: Int64, end: Int64, kind: Int64, codes: Codes, breaks: list[int]
+    text: str, start: Int64, end: Int64, kind: Codes, codes: Codes, breaks: list[int]
 ) -> Int32:
     """Sentence of each unit, from 0, non-decreasing.
 
@@ -253,131 +47,125 @@ def sentence_ids(
     Returns:
         Sentence ids. Shape: (U,)
     """
-    units = start.shape[0]
-    new = np.zeros(units + 1, np.bool_)
+    count = start.shape[0]
+    new = np.zeros(count + 1, np.bool_)
     marks = np.flatnonzero((codes == STOP) | (codes == DOT))
     if marks.size:
         owner = np.searchsorted(start, marks, side="right") - 1
-        ends = (kind[owner] == Kind.PUNCT) | (end[owner] == marks + 1)
-        ends &= (
-            (kind[owner] != Kind.LINE) & (kind[owner] != Kind.MARKER) & (kind[owner] != Kind.FENCE)
-        )
-        rows = np.unique(owner[ends])
-        starts, stops, kinds = start.tolist(), end.tolist(), kind
-        found = [_after(text, starts, stops, kinds, u) for u in rows.tolist()]
-        new[found] = True
+        own = kind[owner]
+        ends = (own == _PUNCT) | ((own < _PUNCT) & (end[owner] == marks + 1))
+        rows = np.flatnonzero(np.bincount(owner[ends], minlength=0)).tolist()
+        units = _Units(text, start.tolist(), end.tolist(), kind.tolist())
+        new[[_after(units, unit) for unit in rows]] = True
     new[np.searchsorted(start, np.asarray(breaks, np.int64), side="left")] = True
     new[0] = False
     ids = np.cumsum(new[:-1])
-    if units > CAP:
+    if count > CAP:
         ids = _capped(text, start, end, kind, ids)
     return ids.astype(np.int32)
 
 
-def _after(text: str, start: list[int], end: list[int], kind: Int64, unit: int) -> int:
+def _after(units: _Units, unit: int) -> int:
     """The unit at which a sentence starts because of the mark in ``unit``; 0 for none."""
-    last = len(start) - 1
-    if unit == last:
-        return 0
-    mark = text[start[unit] : end[unit]]
+    start, end, kind = units.start, units.end, units.kind
+    total = len(start)
     after = unit + 1
-    while after <= last and kind[after] == Kind.PUNCT and _closing(text[start[after] : end[after]]):
+    glued = True  # nothing but closing marks since ``unit``
+    while after < total and kind[after] == _PUNCT:
+        glued = glued and start[after] == end[after - 1]
+        mark = units[after]
+        if not _CLOSING.issuperset(mark) or (mark in "\"'“‘«" and not glued):
+            break
         after += 1
-    if after > last:
+    if after >= total:
         return 0
-    following = text[start[after] : end[after]]
-    glued = start[after] == end[unit]
-    if kind[unit] != Kind.PUNCT:  # U.S., a.m., e.g.
-        if mark[-1] != "." or "." not in mark[:-1]:
-            return 0 if mark[-1] == "." else after
-        return after if _maybe(mark.lower(), following) else 0
-    tail = _CLOSERS.search(mark)
-    core = tail.group() if tail else ""
-    if any(c in "。！？｡．؟۔।॥።" for c in core):
+    mark = units[unit]
+    if kind[unit] != _PUNCT:  # U.S., a.m., e.g., Node.js!
+        if mark[-1] != ".":
+            return after
+        return after if mark.count(".") > 1 and _maybe(mark.lower(), units[after]) else 0
+    if not _ALWAYS.isdisjoint(mark):
         return after
-    if not any(c in ".!?…" for c in core) or glued:
-        return after if any(c in "։။។᠃᠉‼⁇⁈⁉" for c in mark) else 0
-    lower = following[0].islower() or (
-        not following[0].isalnum() and _next_lower(text, start, end, kind, after)
-    )
-    if core[0] == "." and core[:2] != "..":
-        if lower:
-            return 0
-        return after if _full_stop(text, start, end, kind, unit, following) else 0
-    if core[0] in "!?" and lower and len(core.rstrip("!?")) == 0:
-        return after if not following[0].islower() or core[0] == "?" else 0
-    return 0 if lower else after
+    stop = mark.rstrip("\"'”’“‘»«›)]}*_|")
+    if not stop or stop[-1] not in ".!?…" or start[after] == end[after - 1]:
+        return 0
+    lower = _starts_lower(units, after)
+    if stop[-1] in "!?":
+        quoted = len(stop) < len(mark) and not _QUOTES.isdisjoint(mark)
+        return 0 if lower and (quoted or stop[-1] == "!") else after
+    if lower:
+        return 0
+    if stop[-1] == "…" or stop.endswith(".."):
+        return after
+    return after if _full_stop(units, unit, after) else 0
 
 
-def _closing(mark: str) -> bool:
-    return all(c in '"”’»›)]}」』）】〉》!?.…' for c in mark) and mark not in ('"',)
+def _starts_lower(units: _Units, unit: int) -> bool:
+    """Whether the first word from ``unit`` on starts with a lower-case letter."""
+    if units.kind[unit] == _PUNCT and unit + 1 < len(units.start):
+        unit += 1
+    return units.text[units.start[unit]].islower()
 
 
-def _next_lower(text: str, start: list[int], end: list[int], kind: Int64, unit: int) -> bool:
-    if kind[unit] != Kind.PUNCT or unit + 1 >= len(start):
-        return False
-    return text[start[unit + 1]].islower()
-
-
-def _full_stop(
-    text: str, start: list[int], end: list[int], kind: Int64, unit: int, following: str
-) -> bool:
-    """Whether the full stop in ``unit`` ends a sentence before ``following``."""
-    if unit == 0 or end[unit - 1] != start[unit] or kind[unit - 1] == Kind.PUNCT:
+def _full_stop(units: _Units, unit: int, after: int) -> bool:
+    """Whether the single full stop in ``unit`` ends a sentence before the unit ``after``."""
+    before = unit - 1
+    if unit == 0 or units.end[before] != units.start[unit] or units.kind[before] >= _PUNCT:
         return True
-    word = text[start[unit - 1] : end[unit - 1]]
+    if units.text[units.start[unit]] != ".":
+        return True  # a bracket or quote stands between
+    word, following = units[before], units[after]
     low = word.lower()
-    if low in _NUMBERED and following[0].isdigit():
-        return False
-    if low in _NEVER:
-        return False
-    if len(word) == 1 and word.isalpha() and word.isupper() and word != "I":
-        return following.lower() in _STARTERS and len(following) > 1
-    if low in _MAYBE:
-        return _maybe(low, following)
-    return True
+    if low in NUMBERED:
+        return not following[0].isdigit()
+    if low in NEVER or "." in low:
+        return low not in NEVER and f"{low}." not in NEVER and _may_follow(low, following)
+    if len(word) == 1 and word.isupper() and word != "I":
+        return len(following) > 1 and following.lower() in STARTERS
+    return _maybe(low, following) if low in MAYBE else True
 
 
-def _maybe(word: str, following: str) -> bool:
+def _may_follow(low: str, following: str) -> bool:
+    return _maybe(low, following) if f"{low}." in MAYBE else True
+
+
+def _maybe(low: str, following: str) -> bool:
     """Whether a sentence ends after an abbreviation which may stand at the end of one."""
-    if word in _NEVER:
-        return False
-    return following[0].isupper() and following.lower() in _STARTERS
+    return low not in NEVER and following[0].isupper() and following.lower() in STARTERS
 
 
-def _capped(text: str, start: Int64, end: Int64, kind: Int64, ids: Int64) -> Int64:
+def _capped(text: str, start: Int64, end: Int64, kind: Codes, ids: Int64) -> Int64:
     """Cut sentences of more than ``CAP`` units, at a newline or clause mark where there is one."""
-    edges = np.r_[0, np.flatnonzero(np.diff(ids)) + 1, ids.shape[0]]
+    edges = np.concatenate(([0], np.flatnonzero(np.diff(ids)) + 1, [ids.shape[0]]))
     long = np.flatnonzero(np.diff(edges) > CAP)
     if not long.size:
         return ids
-    new: list[int] = []
+    units = _Units(text, start.tolist(), end.tolist(), kind.tolist())
+    more = np.zeros(ids.shape[0], np.int64)
     for first, last in zip(edges[long].tolist(), edges[long + 1].tolist(), strict=True):
         at = first
         while last - at > CAP:
-            at = _cut(text, start, end, kind, at)
-            new.append(at)
-    more = np.zeros(ids.shape[0], np.int64)
-    more[new] = 1
+            at = _cut(units, at)
+            more[at] = 1
     return ids + np.cumsum(more)
 
 
-def _cut(text: str, start: Int64, end: Int64, kind: Int64, first: int) -> int:
+def _cut(units: _Units, first: int) -> int:
     """The best unit to start a sentence at, at most ``CAP`` units after ``first``."""
+    text, start, end, kind = units.text, units.start, units.end, units.kind
     clause = 0
     for unit in range(first + CAP, first + CAP // 2, -1):
-        gap = text[int(end[unit - 1]) : int(start[unit])]
-        if "\n" in gap:
+        gap = text[end[unit - 1] : start[unit]]
+        if "\n" in gap and kind[unit] != _PUNCT:
             return unit
-        if not clause and kind[unit - 1] == Kind.PUNCT and gap:
-            if _SPLIT_AT.search(text, int(start[unit - 1]), int(end[unit - 1])):
-                clause = unit
+        if not clause and gap and kind[unit - 1] == _PUNCT and _CLAUSE.search(units[unit - 1]):
+            clause = unit
     if clause:
         return clause
-    unit = first + CAP
-    while kind[unit] == Kind.PUNCT and unit > first + CAP // 2:
-        unit -= 1
-    return unit
-
-
-_ = Bool
+    for unit in range(first + CAP, first + CAP // 2, -1):
+        if kind[unit] != _PUNCT and start[unit] != end[unit - 1]:
+            return unit
+    for unit in range(first + CAP, first + CAP // 2, -1):
+        if kind[unit] != _PUNCT and kind[unit - 1] != _PUNCT:
+            return unit
+    return first + CAP
