@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import re
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,16 +20,17 @@ import click
 
 from thresher.errors import require
 
+_PROGRESS = "progress"
 _ATTRIBUTE = re.compile(r"^\s{4,8}(\w+(?:, \w+)*): (.*(?:\n\s{12,}\S.*)*)", re.MULTILINE)
 
 
 class ConfiguredCommand(click.Command):
-    """A command with an option for every field of a dataclass, nested ones flattened.
+    """A command whose parameters are the fields of a dataclass, nested ones flattened.
 
     Args:
         module: where the dataclass is.
         config: name of the dataclass.
-        callback: called with the configuration, and with what the own ``params`` gave.
+        callback: called with the configuration.
         attributes: of ``click.Command``.
     """
 
@@ -39,10 +41,10 @@ class ConfiguredCommand(click.Command):
         self._module, self._config, self._then = module, config, callback
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """The options: those of the dataclass, then the command's own, then ``--help``."""
+        """What the dataclass asks for and ``--help``; of two of one name, the first counts."""
         own = super().get_params(ctx)
-        taken = {p.name for p in own}
-        return [*(o for o in options_of(self._dataclass()) if o.name not in taken), *own]
+        params = {p.name: p for p in reversed([*own, *params_of(self._dataclass())])}
+        return list(reversed(params.values()))
 
     def _dataclass(self) -> type:
         for package in ("torch", "transformers"):
@@ -52,19 +54,29 @@ class ConfiguredCommand(click.Command):
         return found
 
     def _call(self, **values: Any) -> Any:
-        config = build(self._dataclass(), values)
-        own = {p.name: values[p.name] for p in self.params if p.name in values}
-        return self._then(config, **own)
+        values[_PROGRESS] = sys.stderr is not None and sys.stderr.isatty()
+        return self._then(build(self._dataclass(), values))
 
 
-def options_of(config: type) -> Iterator[click.Option]:
-    """An option for each field that a command line can give; others keep their default."""
+def params_of(config: type) -> Iterator[click.Parameter]:
+    """An option for each field that a command line can give; others keep their default.
+
+    A sequence without a default becomes the command's arguments. ``progress`` is no option:
+    bars are shown where stderr is a terminal.
+    """
     for field, kind, described in _fields(config):
         if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-            yield from options_of(kind)
+            yield from params_of(kind)
             continue
         shape = _shape(kind)
-        if shape is not None:
+        if shape is None or field.name == _PROGRESS:
+            continue
+        if "multiple" in shape and _default(field) is dataclasses.MISSING:
+            name = field.name.removesuffix("s").upper()
+            yield click.Argument(
+                [field.name], nargs=-1, required=True, type=shape["type"], metavar=f"{name}..."
+            )
+        else:
             yield _option(field, shape, described)
 
 
@@ -72,8 +84,8 @@ def _option(
     field: dataclasses.Field[Any], shape: Mapping[str, Any], described: str
 ) -> click.Option:
     flag = "--" + field.name.replace("_", "-")
-    name = f"{flag}/--no-{flag[2:]}" if shape.get("is_flag") else flag
     default = _default(field)
+    name = f"{flag}/--no-{flag[2:]}" if shape.get("is_flag") and default is not False else flag
     required = default is dataclasses.MISSING
     if shape.get("multiple") and not required:
         default = tuple(default or ())
