@@ -7,11 +7,11 @@ import re
 import numpy as np
 
 from thresher.segment.chars import (
+    BACKSLASH,
     BREAK,
     COLON,
     DIGIT,
     DOT,
-    G_PUNCT,
     G_WORD,
     GROUP,
     JOIN,
@@ -35,7 +35,7 @@ from thresher.segment.quantities import (
     TAIL,
     L,
 )
-from thresher.types import Bool, Int64, Kind
+from thresher.types import Bool, Kind
 
 Atom = tuple[int, int, Kind]
 
@@ -59,10 +59,11 @@ _ATOM = re.compile(
     re.VERBOSE,
 )
 _TAG = re.compile(
-    r"<(/?)([A-Za-z][\w:-]{0,60})(?:\s[^<>]{0,1000})?/?>|<!--[^<>]{0,1000}-->|<![A-Z]\w+[^<>]{0,200}>"
+    r"<(/?)([A-Za-z][\w:-]{0,60})(?:\s[^<>]{0,1000})?/?>|<!--[^<>]{0,1000}-->"
+    r"|<![A-Z]\w+[^<>]{0,200}>"
 )
-_BLOCKS = """p div li ul ol dl dt dd tr td th table thead tbody h1 h2 h3 h4 h5 h6 br hr section article
-header footer nav aside main pre blockquote figure figcaption title body head option form"""
+_BLOCKS = """p div li ul ol dl dt dd tr td th table thead tbody h1 h2 h3 h4 h5 h6 br hr section
+article header footer nav aside main pre blockquote figure figcaption title body head option form"""
 _BLOCK_TAGS = frozenset(_BLOCKS.split())
 _MATH = re.compile(
     r"\$(?=[A-Za-z\\({|])[^\s$](?:[^$\n]{0,80}?[^\s$\\])?\$(?![\w$])|\\\([^\n$]{1,80}?\\\)"
@@ -120,7 +121,7 @@ def _scan(text: str, codes: Codes, free: Bool) -> list[Atom]:
                 if match:
                     done = match.end()
                     out.append((lead, done, Kind.NUMBER))
-            if before not in CURRENCIES or not codes[start] == DIGIT or lead < done:
+            if before not in CURRENCIES or codes[start] != DIGIT or lead < done:
                 lead = -1
         for match in _ATOM.finditer(text, max(start, done), end):
             first, last, kind = _atom(match, text)
@@ -201,7 +202,7 @@ def _chunks(codes: Codes, free: Bool) -> tuple[list[int], list[int], list[int]]:
     """Starts and ends of the chunks between white space, and which of them may hold an atom."""
     size = codes.shape[0]
     word = GROUP[codes] == G_WORD
-    hot = (codes == DIGIT) | (codes == SLASH)
+    hot = (codes == DIGIT) | (codes == SLASH) | (codes == BACKSLASH)
     marks = np.flatnonzero((codes >= JOIN) & (codes <= OPEN) & (codes != SLASH))
     if marks.size:
         kind = codes[marks]
@@ -242,7 +243,9 @@ def _widened(atoms: list[Atom], codes: Codes) -> list[Atom]:
     spans[:, 0] = np.where(inner[:, 0], edges[at[:, 0] - 1], spans[:, 0])
     spans[:, 1] = np.where(inner[:, 1], edges[np.minimum(at[:, 1], edges.size - 1)], spans[:, 1])
     out: list[Atom] = []
-    for (start, end), (_, _, kind) in zip(spans.tolist(), atoms, strict=True):
+    for (start, end), (was, _, kind) in zip(spans.tolist(), atoms, strict=True):
+        if start != was:  # v2.1, COVID-19
+            kind = Kind.ATOM
         if out and start < out[-1][1]:
             first, last, kept = out[-1]
             out[-1] = (min(first, start), max(last, end), kept)
@@ -272,6 +275,3 @@ def _merge(first: list[Atom], second: list[Atom]) -> list[Atom]:
         if at == len(first) or atom[1] <= first[at][0]:
             out.append(atom)
     return out + first[at:]
-
-
-_ = Int64, G_PUNCT

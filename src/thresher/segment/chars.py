@@ -15,25 +15,26 @@ Codes = NDArray[np.uint8]
 
 SPACE, BREAK, LETTER, UPPER, DIGIT, SYMBOL = 1, 2, 3, 4, 5, 6
 JOIN, DOT, SLASH, COLON, OPEN, STOP, DASH, PUNCT = 7, 8, 9, 10, 11, 12, 13, 14
-HAN, KATA, HIRA, SEA, UNDER = 15, 16, 17, 18, 19
+HAN, KATA, HIRA, SEA, UNDER, BACKSLASH = 15, 16, 17, 18, 19, 20
 _GLUE = 0x80  # may belong to the grapheme cluster of a neighbour
 
 # groups: a unit never spans two of them, unless it is an atom
 G_SPACE, G_WORD, G_PUNCT, G_HAN, G_KATA, G_HIRA, G_SEA = range(7)
 GROUP = np.zeros(32, np.uint8)
-GROUP[[LETTER, UPPER, DIGIT, SYMBOL, UNDER]] = G_WORD
+GROUP[[LETTER, UPPER, DIGIT, SYMBOL, UNDER, BACKSLASH]] = G_WORD
 GROUP[[JOIN, DOT, SLASH, COLON, OPEN, STOP, DASH, PUNCT]] = G_PUNCT
 GROUP[[HAN, KATA, HIRA, SEA]] = (G_HAN, G_KATA, G_HIRA, G_SEA)
 
 _SINGLE = {
     **dict.fromkeys("\n\r\v\f\x85\u2028\u2029\x1c\x1d\x1e", BREAK),
     **dict.fromkeys("'’-‐‑·*", JOIN),
-    **dict.fromkeys("#@%&\\§‰", SYMBOL),
+    **dict.fromkeys("#@%&§‰", SYMBOL),
     **dict.fromkeys("`|", PUNCT),
     **dict.fromkeys("!?…。！？｡．։؟۔।॥။។።᠃᠉‼⁇⁈⁉︒︕︖﹒﹖﹗", STOP),
     **dict.fromkeys("¿¡", OPEN),
     **dict.fromkeys("—–―⸺⸻", DASH),
     "_": UNDER,
+    "\\": BACKSLASH,
     ".": DOT,
     "/": SLASH,
     ":": COLON,

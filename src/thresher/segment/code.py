@@ -19,7 +19,8 @@ _SURE = re.compile(  # one such line in two makes a paragraph code
     | [\w.\[\]"'*&>-]+(?:,\s*[\w.]+)*\s*(?:[-+*/|&:?]|\*\*|<<|>>)?=\s*\S
     | [\w.:>-]+\((?:.*\))?(?:\.\w+\(.*\))*[;,]?$
     | \$\s+\S | (?://|/\*|\*/|<\?|--\s) | (?:SELECT|INSERT|CREATE|UPDATE|DELETE|ALTER)\s
-    | (?:sudo|pip|npm|git|cd|curl|docker|python3?|make|apt)\s+[\w./-]+(?:\s+-{0,2}[\w./=@:-]+)*$)""",
+    | (?:sudo|pip|npm|git|cd|curl|docker|python3?|make|apt)
+        \s+[\w./-]+(?:\s+-{0,2}[\w./=@:-]+)*$)""",
     re.VERBOSE,
 )
 _COMMENT = re.compile(r"(?:#|//|/\*|\*|--|;|\"\"\"|''')")

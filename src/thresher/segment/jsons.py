@@ -159,6 +159,7 @@ def _elements(layout: Layout, text: str, start: int, end: int) -> list[int]:
         if char in "[{" and tokens[match[at]] - where <= SHORT:
             at = match[at]  # a short container is part of its element
         elif char in "[{":
+            begin = _solid(text, begin)
             layout.line(begin, where + 1, support=True)
             stack[-1].inside.append(begin)
             stack.append(_Frame(begin))
@@ -182,6 +183,13 @@ def _elements(layout: Layout, text: str, start: int, end: int) -> list[int]:
     if closing >= 0:
         layout.line(closing, end, support=True)
     return root.inside
+
+
+def _solid(text: str, at: int) -> int:
+    """The first character from ``at`` on that is not white space."""
+    while text[at].isspace():
+        at += 1
+    return at
 
 
 def _element(layout: Layout, text: str, start: int, end: int) -> list[int]:

@@ -83,7 +83,8 @@ def _turns(lines: Lines, taken: bytearray) -> dict[int, int]:
         match = _TURN.match(text, start, min(lines.end[line], start + 160))
         if match:
             name = match.group("name").split("(")[0].split("[")[0]
-            found.append((line, match.end(), name.strip("* ").casefold()))
+            role = "speaker" if match.start("name") > start else name.strip("* ").casefold()
+            found.append((line, match.end(), role))
     count: dict[str, int] = {}
     for _, _, name in found:
         count[name] = count.get(name, 0) + 1
@@ -138,7 +139,7 @@ class _Reader:
             self._prose(line, start)
 
     def _may_open(self, match: re.Match[str]) -> bool:
-        """Whether a list item may start here: within a paragraph only a bullet or a first number."""
+        """Whether an item may start here: within a paragraph only a bullet or a first number."""
         if _INITIAL.match(match.string, match.start(), match.start() + 60):
             return False
         if self.fresh or self.opened is not None:
@@ -185,7 +186,7 @@ class _Reader:
     def _rule(self, line: int, start: int, end: int) -> bool:
         """The underline of a heading, or a line across the page."""
         text = self.lines.text
-        if not _BREAK.match(text, start, end):
+        if text[start] not in "=-~^\"'*+#_" or not _BREAK.match(text, start, end):
             return False
         title = not self.fresh and self.first == line - 1 and _UNDERLINE.match(text, start, end)
         above = self.lines.end[line - 1] - self.lines.start[line - 1] if line else 0
