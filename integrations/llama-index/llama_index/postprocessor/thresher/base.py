@@ -10,6 +10,7 @@ from llama_index.core.bridge.pydantic import ConfigDict, Field, field_validator
 from llama_index.core.callbacks import CallbackManager
 from llama_index.core.instrumentation import get_dispatcher  # type: ignore[attr-defined]
 from llama_index.core.postprocessor.types import BaseNodePostprocessor
+from llama_index.core.response_synthesizers import ResponseMode
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.postprocessor.thresher.events import (
     ContextCompressionEndEvent,
@@ -43,6 +44,8 @@ class ThresherPostprocessor(LimitFields, BaseNodePostprocessor):
         device: torch device.
         config: a ``thresher.CompressConfig``, or its fields as a dict. Unless it says otherwise
             the node scores weigh in (``strategy="weighted"``).
+        response_mode: how the response synthesizer packs the nodes. It matters only for
+            ``simple_summarize``, which shows the context as a Python list, line breaks escaped.
         report: whether ``metadata["thresher"]`` of each node says what was kept of it.
         callback_manager: LlamaIndex's callback manager.
 
@@ -58,6 +61,13 @@ class ThresherPostprocessor(LimitFields, BaseNodePostprocessor):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
+    response_mode: str = Field(
+        default=ResponseMode.COMPACT.value,
+        description=(
+            "The response mode of the synthesizer. It matters only for 'simple_summarize', which "
+            "shows the context as a Python list, so that escaped line breaks count."
+        ),
+    )
     report: bool = Field(
         default=False,
         description=(
@@ -70,6 +80,11 @@ class ThresherPostprocessor(LimitFields, BaseNodePostprocessor):
     @classmethod
     def _some_manager(cls, value: Any) -> Any:
         return CallbackManager() if value is None else value
+
+    @field_validator("response_mode", mode="before")
+    @classmethod
+    def _known_mode(cls, value: Any) -> str:
+        return ResponseMode(value).value
 
     @classmethod
     def class_name(cls) -> str:
@@ -93,11 +108,14 @@ class ThresherPostprocessor(LimitFields, BaseNodePostprocessor):
                 threshold=self.threshold,
             )
         )
+        listed = self.response_mode == ResponseMode.SIMPLE_SUMMARIZE.value
+        defaults = {"strategy": "weighted", "separator": "\n" if listed else "\n\n"}
         packed = pack(
             [frame(n) for n in nodes],
-            self._compressor(**{"strategy": "weighted", **self.config}),
+            self._compressor(**{**defaults, **self.config}),
             query=query,
             limits=Limits(self.max_tokens, self.ratio, self.threshold),
+            listed=listed,
             report=self.report,
         )
         for note in packed.notes:

@@ -52,6 +52,7 @@ def pack(
     *,
     query: str | None,
     limits: Limits,
+    listed: bool = False,
     report: bool = False,
 ) -> Packed:
     """Compress the bodies of nodes so that everything together fits.
@@ -61,13 +62,14 @@ def pack(
         compressor: scores, counts and selects.
         query: the question, or None.
         limits: how much may be kept.
+        listed: whether the synthesizer shows the context as a Python list (``simple_summarize``).
         report: whether the copies say in their metadata what was kept of them.
 
     Raises:
         BudgetError: the nodes that are never compressed leave nothing of the budget, or it cannot
             hold anything.
     """
-    joined = _Joined(compressor)
+    joined = _Joined(compressor, listed=listed)
     before = joined.tokens(f.content for f in framed)
     budget = limits.max_tokens
     if limits.ratio is not None:
@@ -125,14 +127,21 @@ def within(budget: int, allowance: int, attempt: Callable[[int], tuple[int, T]])
 
 
 class _Joined:
-    """Counts texts as the synthesizers join them."""
+    """Counts texts as the synthesizers show them.
 
-    def __init__(self, compressor: Compressor) -> None:
+    ``simple_summarize`` formats a list of one text into its template, so that the prompt holds
+    the text as Python writes it: in brackets and quotes, with line breaks escaped.
+    """
+
+    def __init__(self, compressor: Compressor, *, listed: bool) -> None:
         self._count = compressor.counter
         self._separator = compressor.config.separator
+        self._listed = listed
 
     def tokens(self, contents: Iterable[str]) -> int:
-        """Tokens of the contents, stripped and joined, empty ones left out."""
+        """Tokens of the contents, joined."""
+        if self._listed:
+            return int(self._count(str([self._separator.join(contents)])))
         return int(self._count(self._separator.join(c for x in contents if (c := x.strip()))))
 
 
