@@ -18,7 +18,7 @@ import pytest
 import thresher
 from thresher import cli
 from thresher.cache import StoredScores
-from thresher.cli.configured import build, params_of
+from thresher.cli.configured import build, params_of, replaced
 from thresher.cli.files import dumps, parse_lines
 
 TEXT = (
@@ -394,6 +394,13 @@ def test_options_are_the_fields_of_a_dataclass() -> None:
     )
     assert build(Settings, context.params) == Settings(
         (Path("f"), Path("g")), Path("s"), fast=False, kind="y", inner=Inner(2.0)
+    )
+
+
+def test_given_options_override_a_recipe() -> None:
+    settings = Settings((Path("f"),), Path("s"), inner=Inner(7.0))
+    assert replaced(settings, {"rate": 1.0, "fast": False}) == Settings(
+        (Path("f"),), Path("s"), fast=False, inner=Inner(1.0)
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, Union
 
 import click
+from click.core import ParameterSource
 
 from thresher.errors import require
 
@@ -30,7 +31,8 @@ class ConfiguredCommand(click.Command):
     Args:
         module: where the dataclass is.
         config: name of the dataclass.
-        callback: called with the configuration.
+        callback: called with the configuration, with the values that the user gave rather than
+            left at their default, and with the command's own ``params``.
         attributes: of ``click.Command``.
     """
 
@@ -54,8 +56,15 @@ class ConfiguredCommand(click.Command):
         return found
 
     def _call(self, **values: Any) -> Any:
+        context = click.get_current_context()
+        own = {p.name: values[p.name] for p in self.params if p.name in values}
+        given = {
+            name: value
+            for name, value in values.items()
+            if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        }
         values[_PROGRESS] = sys.stderr is not None and sys.stderr.isatty()
-        return self._then(build(self._dataclass(), values))
+        return self._then(build(self._dataclass(), values), given, **own)
 
 
 def params_of(config: type) -> Iterator[click.Parameter]:
@@ -108,6 +117,18 @@ def build(config: type, values: Mapping[str, Any]) -> Any:
         elif field.name in values:
             given[field.name] = values[field.name]
     return config(**given)
+
+
+def replaced(config: Any, given: Mapping[str, Any]) -> Any:
+    """A configuration with some fields changed, those of nested dataclasses among them."""
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            changes[field.name] = replaced(value, given)
+        elif field.name in given:
+            changes[field.name] = given[field.name]
+    return dataclasses.replace(config, **changes)
 
 
 def _fields(config: type) -> Iterator[tuple[dataclasses.Field[Any], Any, str]]:

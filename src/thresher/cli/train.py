@@ -4,47 +4,62 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
 
-from thresher.cli.configured import ConfiguredCommand
+from thresher.cli.configured import ConfiguredCommand, replaced
+from thresher.cli.examples import examples
 from thresher.cli.files import dumps, write
 
 
-def _command(name: str, *, config: str, function: str, text: str) -> ConfiguredCommand:
-    """A command that builds ``config``, calls ``function`` with it, and prints its report.
+def _command(
+    name: str, text: str, *examples_: str, params: Sequence[click.Parameter] = ()
+) -> ConfiguredCommand:
+    """The command ``name``: calls ``thresher_train.<name>.<name>`` and prints its report.
 
     Args:
-        name: of the command, and of its module in ``thresher_train``.
-        config: dataclass in that module.
-        function: in that module; takes the dataclass.
+        name: of the command, of its module, and of the function there; the configuration that the
+            function takes is the dataclass ``<Name>Config`` beside it.
         text: help; its first sentence is the short help.
+        examples_: command lines.
+        params: beside the fields of the configuration.
     """
     module = f"thresher_train.{name}"
 
-    def call(settings: Any) -> None:
-        work: Callable[[Any], Any] = getattr(importlib.import_module(module), function)
+    def call(settings: Any, given: Mapping[str, Any], recipe: str | None = None) -> None:
+        if recipe is not None:
+            recipes = importlib.import_module("thresher_train.recipes").RECIPES
+            settings = replaced(recipes[recipe](settings), given)
+        work: Callable[[Any], Any] = getattr(importlib.import_module(module), name)
         try:
             report = work(settings)
         except (ValueError, RuntimeError) as error:
-            if _is_ours(error):
+            if _is_explained(error):
                 raise click.ClickException(str(error)) from error
             raise
         if report is not None:
             write(dumps(_plain(report), indent=2) + "\n", None)
 
-    return ConfiguredCommand(name=name, module=module, config=config, callback=call, help=text)
+    return ConfiguredCommand(
+        name=name,
+        module=module,
+        config=f"{name.capitalize()}Config",
+        callback=call,
+        params=list(params),
+        help=text,
+        epilog=examples(*examples_),
+    )
 
 
-def _is_ours(error: BaseException) -> bool:
-    """Whether the training code raised it on purpose, rather than something beneath it."""
+def _is_explained(error: BaseException) -> bool:
+    """Whether the training code, or the loading of a model, raised it on purpose."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
     name = place.tb_frame.f_globals.get("__name__", "") if place is not None else ""
-    return str(name).startswith("thresher_train")
+    return str(name).startswith(("thresher_train", "transformers"))
 
 
 def _plain(report: Any) -> Any:
@@ -54,41 +69,44 @@ def _plain(report: Any) -> Any:
     return report
 
 
+distill = _command(
+    "distill",
+    "Let a chat model compress passages, as data to learn from. A run that was stopped goes on.",
+    "thresher distill --input passages.jsonl --output teacher.jsonl --estimate-only",
+    "thresher distill --input passages.jsonl --output teacher.jsonl --teacher openai:gpt-4o",
+)
+
 label = _command(
     "label",
-    config="LabelConfig",
-    function="label",
-    text="""Align teacher compressions with their sources and write word labels.
-
-    Rows whose compression strays from its source are set aside, with a report.""",
+    "Align teacher compressions with their sources and write word labels. Rows whose compression "
+    "strays from its source are set aside.",
+    "thresher label teacher.jsonl --output labels",
 )
 
 train = _command(
     "train",
-    config="TrainConfig",
-    function="train",
-    text="""Train a token classifier on labelled passages and questions.""",
+    "Train a token classifier on labelled passages and questions. A run that was stopped goes on.",
+    "thresher train --recipe thresher --base folder --passages kept.jsonl --output run",
+    params=[
+        click.Option(
+            ["--recipe"],
+            type=click.Choice(["thresher", "llmlingua2"]),
+            help="Ready-made settings; options that are given override them.",
+        )
+    ],
 )
 
 evaluate = _command(
     "evaluate",
-    config="EvaluateConfig",
-    function="evaluate",
-    text="""Measure a model on held-out labels: word AUC and precision at the teacher's rate.""",
+    "Measure a model on held-out labels: word AUC, and precision at the teacher's own rate.",
+    "thresher evaluate --model run/model --engine torch --passages dev.jsonl",
 )
 
 export = _command(
     "export",
-    config="ExportConfig",
-    function="export",
-    text="""Write a trained model as int8 ONNX and safetensors, checked against float32.""",
-)
-
-distill = _command(
-    "distill",
-    config="DistillConfig",
-    function="distill",
-    text="""Let a chat model compress passages, as data to learn from.""",
+    "Write a trained model as int8 ONNX and safetensors, checked against float32.",
+    "thresher export --model run/model --output mymodel --check dev.jsonl",
+    "thresher compress docs/ --model mymodel --budget 800",
 )
 
 __all__ = ["distill", "evaluate", "export", "label", "train"]
