@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from thresher.marks import marks
+from thresher.render import render
 from thresher.segment import segment
-from thresher.select import bundles, close, drop_idle_support
+from thresher.select import bundles, cap, close, drop_idle_support
 
 
 def test_a_word_and_its_punctuation_are_one_bundle():
@@ -22,9 +25,36 @@ def test_a_word_and_its_punctuation_are_one_bundle():
     assert bundle[texts.index("left")] == bundle[-1]
 
 
-def test_sentence_bundles_are_the_sentences():
-    parts = segment("One two three. Four five six.")
-    assert bundles(parts, sentences=True).tolist() == parts.sentence.tolist()
+def kept_marks(text: str, *words: str) -> str:
+    """What a threshold keeps that wants exactly these words."""
+    parts = segment(text)
+    found = marks(text, parts)
+    bundle = bundles(parts, found.root)
+    units = [text[s:e] for s, e in zip(parts.start, parts.end, strict=True)]
+    utility = np.full(bundle.max() + 1, -np.inf)
+    for unit, piece in enumerate(units):
+        if parts.host[unit] < 0:
+            utility[bundle[unit]] = 1.0 if piece in words else -1.0
+    value = cap(utility, bundle[found.needs].reshape(-1, 2).astype(np.int64))
+    return render(text, parts, value[bundle] > 0).text
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "expected"),
+    [
+        ("alpha, beta, gamma.", ("alpha", "beta"), "alpha, beta"),
+        ("alpha, beta, gamma.", ("alpha", "gamma"), "alpha gamma."),
+        ("alpha (beta gamma) delta.", ("alpha", "beta"), "alpha beta"),
+        ("alpha (beta gamma) delta.", ("beta", "gamma"), "(beta gamma)"),
+        ('He said "never again", then left.', ("said", "never"), "said never"),
+        ('He said "never", then left.', ("never", "left"), '"never", left.'),
+        ("「東京」は、大きい。", ("東", "京"), "「東京」"),
+        ("alpha — beta", ("beta",), "beta"),
+        ("Really? Yes!", ("Really",), "Really?"),
+    ],
+)
+def test_a_mark_needs_both_its_sides(text, words, expected):
+    assert kept_marks(text, *words) == expected
 
 
 @settings(max_examples=200, deadline=None)

@@ -12,9 +12,10 @@ from thresher.assemble import Assembly, assemble
 from thresher.config import CompressConfig
 from thresher.errors import BudgetError
 from thresher.guards import Guards
+from thresher.marks import marks
 from thresher.render import Rendered, render
 from thresher.request import Plan
-from thresher.select import bundles, close, drop_idle_support
+from thresher.select import bundles, cap, close, drop_idle_support
 from thresher.types import Bool, Float64, Int64, Kind, Segmentation
 from thresher.utility import logit
 
@@ -196,49 +197,90 @@ def _next(budget: int, low: tuple[float, int], high: tuple[float, int], failures
     return low[0] + min(max(share, 0.02), 0.98) * (high[0] - low[0])
 
 
+@dataclass(frozen=True, slots=True)
+class _Bundled:
+    """The bundles of one document, numbered from 0.
+
+    Attributes:
+        bundle: bundle of each unit. Shape: (U,)
+        utility: value of each bundle, before requirements. Shape: (B,)
+        requires: rows ``(bundle, needed)``, see ``select.close``. Shape: (E, 2)
+        needs: rows ``(mark, needed)``, see ``select.cap``. Shape: (N, 2)
+    """
+
+    bundle: Int64
+    utility: Float64
+    requires: Int64
+    needs: Int64
+
+
+def _bundle(plan: Plan, s: Scored, config: CompressConfig, index: int) -> _Bundled:
+    text, parts = plan.documents[index].text, s.segmentation
+    forced = s.guards.force | _kept_whole(plan, config, index)
+    if config.granularity == "sentence":
+        bundle, rows = parts.sentence.astype(np.int64), np.zeros((0, 2), dtype=np.int32)
+    else:
+        found = marks(text, parts)
+        bundle, rows = bundles(parts, found.root), found.needs
+        rows = rows[~forced[rows[:, 0]] | (rows[:, 1] == parts.host[rows[:, 0]])]
+    count = int(bundle.max()) + 1 if bundle.size else 0
+    requires = bundle[s.guards.requires].reshape(-1, 2)
+    return _Bundled(
+        bundle=bundle,
+        utility=_bundle_utility(s, bundle, count, forced, plan.threshold),
+        requires=requires[requires[:, 0] != requires[:, 1]],
+        needs=bundle[rows].reshape(-1, 2),
+    )
+
+
 def _problem(
     plan: Plan, scored: Sequence[Scored], config: CompressConfig, order: Sequence[int]
 ) -> _Problem:
-    sentences = config.granularity == "sentence"
-    offset = 0
-    bundle: list[Int64] = []
-    utility: list[Float64] = []
-    edges: list[Int64] = []
-    owner: list[Int64] = []
-    for index, s in enumerate(scored):
-        local = bundles(s.segmentation, sentences=sentences)
-        count = int(local.max()) + 1 if local.size else 0
-        forced = s.guards.force | _kept_whole(plan, config, index)
-        utility.append(_bundle_utility(s, local, count, forced, plan.threshold))
-        if s.guards.requires.size:
-            edges.append(local[s.guards.requires].astype(np.int64) + offset)
-        bundle.append(local + offset)
-        owner.append(np.full(count, index, dtype=np.int64))
-        offset += count
-    requires = np.concatenate(edges) if edges else np.zeros((0, 2), dtype=np.int64)
-    requires = requires[requires[:, 0] != requires[:, 1]]
-    flat = np.concatenate(bundle) if bundle else np.zeros(0, np.int64)
-    costs = np.concatenate([s.cost for s in scored]) if scored else np.zeros(0)
+    parts = [_bundle(plan, s, config, index) for index, s in enumerate(scored)]
+    sizes = np.asarray([p.utility.size for p in parts], dtype=np.int64)
+    offsets = (np.cumsum(sizes) - sizes).tolist()
+    none = np.zeros((0, 2), dtype=np.int64)
+    requires = np.concatenate(
+        [none, *(p.requires + at for p, at in zip(parts, offsets, strict=True))]
+    )
+    needs = np.concatenate([none, *(p.needs + at for p, at in zip(parts, offsets, strict=True))])
+    bundle = [p.bundle + at for p, at in zip(parts, offsets, strict=True)]
+    utility = np.concatenate([np.zeros(0), *(p.utility for p in parts)])
+    cost = np.bincount(
+        np.concatenate([np.zeros(0, np.int64), *bundle]),
+        weights=np.concatenate([np.zeros(0), *(s.cost for s in scored)]),
+        minlength=utility.size,
+    )
     offers = allocate.Offers(
-        utility=close(np.concatenate(utility) if utility else np.zeros(0), requires),
-        cost=np.bincount(flat, weights=costs, minlength=offset).astype(np.float64),
-        document=np.concatenate(owner) if owner else np.zeros(0, np.int64),
+        utility=cap(close(utility, requires), needs),
+        cost=cost.astype(np.float64),
+        document=np.repeat(np.arange(len(parts), dtype=np.int64), sizes),
         framing=_framing(plan, config),
     )
-    body = np.bincount(offers.document, weights=offers.cost, minlength=len(scored)).astype(float)
+    return _Problem(
+        plan=plan,
+        scored=scored,
+        config=config,
+        order=order,
+        bundle=bundle,
+        bundles=utility.size,
+        requires=np.concatenate([requires, needs]),
+        queue=_queue(plan, offers, config),
+        total=float(offers.cost.sum() + offers.framing.sum()),
+    )
+
+
+def _queue(plan: Plan, offers: allocate.Offers, config: CompressConfig) -> allocate.Queue:
+    documents = len(plan.documents)
+    body = np.bincount(offers.document, weights=offers.cost, minlength=documents).astype(float)
     weight = None
     if config.strategy == "weighted":
         given = [np.nan if d.score is None else float(d.score) for d in plan.documents]
         weight = allocate.document_weights(np.asarray(given))
-    line = allocate.queue(
-        offers,
-        allocate.limits(
-            body, min_ratio=config.min_ratio, max_tokens=config.max_tokens, weight=weight
-        ),
-        uniform=config.strategy == "uniform",
+    limits = allocate.limits(
+        body, min_ratio=config.min_ratio, max_tokens=config.max_tokens, weight=weight
     )
-    total = float(offers.cost.sum() + offers.framing.sum())
-    return _Problem(plan, scored, config, order, bundle, offset, requires, line, total)
+    return allocate.queue(offers, limits, uniform=config.strategy == "uniform")
 
 
 def _bundle_utility(

@@ -87,7 +87,7 @@ class Segmentation:
         end: one past its last code point. Shape: (U,)
         kind: a ``Kind`` value. Shape: (U,)
         sentence: index of its sentence, from 0, non-decreasing. Shape: (U,)
-        host: for edge punctuation, the unit it is attached to (kept exactly when that is kept);
+        host: for edge punctuation, the unit it is attached to and never kept without;
             -1 for everything else. A host is never punctuation itself. Shape: (U,)
         requires: rows ``(unit, needed)``: ``needed`` must be kept whenever ``unit`` is. The marker
             of a list item, the header of a table row, the speaker of a turn, the fences of a code
