@@ -23,7 +23,7 @@ from thresher.relevance.lexical import LexicalRelevance
 from thresher.types import Document
 
 QUERY = "How do I run a command, capture its output, and stop it after a timeout?"
-BUDGET = 600
+BUDGET = 800
 PASSAGES = 12
 
 MODULES = (

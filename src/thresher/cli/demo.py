@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
 _BAR = 10
-_WIDTH = 100
+_WIDTH = 96
 CONFIG = CompressConfig(min_tokens=24)
 """A passage of which less would remain says nothing: it is dropped, and others get its share."""
 
@@ -81,11 +82,12 @@ def _table(result: Compression) -> RenderableType:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("#", justify="right", style="dim")
-    table.add_column("passage", overflow="ellipsis", no_wrap=True, max_width=34)
+    table.add_column("passage", overflow="ellipsis", no_wrap=True, max_width=40)
     table.add_column("before", justify="right")
     table.add_column("after", justify="right")
     table.add_column("share kept", no_wrap=True)
     table.add_column("")
+    why = reasons(result)
     for d in result.documents:
         style = "dim" if d.dropped else ""
         table.add_row(
@@ -94,10 +96,16 @@ def _table(result: Compression) -> RenderableType:
             f"{d.tokens_before:,}",
             f"{d.tokens:,}",
             _share(d),
-            f"dropped: {d.reason}" if d.dropped else "kept",
+            "kept" if d.reason is None else f"dropped ({why[d.reason]})",
             style=style,
         )
     return table
+
+
+def reasons(result: Compression) -> dict[str, str]:
+    """A letter for each reason for which documents were dropped, in order."""
+    found = dict.fromkeys(d.reason for d in result.documents if d.reason is not None)
+    return dict(zip(found, string.ascii_lowercase, strict=False))
 
 
 def _share(d: CompressedDocument) -> str:
@@ -113,6 +121,8 @@ def _totals(console: Console, result: Compression) -> None:
         f"[bold]{1000 * result.timings['total']:.0f} ms[/]",
         highlight=False,
     )
+    for reason, letter in reasons(result).items():
+        console.print(f"({letter}) {reason}", style="dim", highlight=False)
     for note in result.notes:
         console.print(note, style="yellow", highlight=False)
     console.print()
