@@ -13,6 +13,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
 PIP := $(PY) -m pip install -qq --disable-pip-version-check
+DATA ?= $(or $(THRESHER_DATA),../shared/data)
 DEV := -c constraints-dev.txt
 
 export TOKENIZERS_PARALLELISM := false
@@ -65,13 +66,15 @@ parity: $(VENV)/.parity  ## the same words as llmlingua 0.2.2
 	  HF_HUB_OFFLINE=1 $(BIN)/pytest tests/parity $(ARGS)
 
 conformance-langchain: $(VENV)/.dev  ## LangChain's own standard tests
-	@cd integrations/langchain && ../../$(BIN)/pytest -k "standard or conformance" $(ARGS)
+	@cd integrations/langchain && ../../$(PY) scripts/conformance.py $(ARGS)
 
 bench-speed: $(VENV)/.parity  ## against llmlingua with the same weights, in one run
 	@$(PY) benchmarks/speed.py $(ARGS)
 
 bench-quality: $(VENV)/.parity  ## answers kept at each budget, plain rerankers among the baselines
-	@$(PY) benchmarks/quality.py $(ARGS)
+	@mkdir -p bench
+	@$(PY) benchmarks/quality.py run --data $(DATA)/qa/dev --out bench/quality.json --cache bench/texts $(ARGS)
+	@$(PY) benchmarks/quality.py page bench/quality.json --out docs/quality.md
 
 train: $(VENV)/.dev  ## train the bundled model from labelled data: make train ARGS="--help"
 	@$(BIN)/thresher train $(ARGS)
