@@ -19,9 +19,10 @@ from thresher.relevance.embedding import EmbeddingRelevance
 from thresher.relevance.lexical import LexicalRelevance
 from thresher.render import render
 from thresher.scoring import Scorer, load_scorer
+from thresher.scoring.entropy import EntropyScorer
 from thresher.segment import segment
 from thresher.types import TokenScores, Window
-from thresher_eval import baselines
+from thresher_eval import baselines, entropy
 from thresher_eval.baselines import Method, Rater, SentenceEmbeddings, rater, scaled
 from thresher_eval.data import Item
 from thresher_eval.measures import Kept
@@ -111,6 +112,11 @@ class Tools:
     def bi(self) -> Rater:
         """Cosine by the bi-encoder."""
         return rater(EmbeddingRelevance(self.embeddings))
+
+    @cached_property
+    def language_model(self) -> EntropyScorer:
+        """The causal language model of the entropy methods."""
+        return EntropyScorer(self.causal)
 
     def compressor(self, config: CompressConfig, **keywords: Any) -> Compressor:
         """A compressor that shares the scorer."""
@@ -234,6 +240,38 @@ METHODS: dict[str, Entry] = {
         True,
         lambda t: baselines.document_rerank(t.count, t.bi),
         ("bi_encoder",),
+    ),
+    "selective_words": Entry(
+        "Selective-Context, words",
+        "entropy",
+        False,
+        lambda t: entropy.selective_context(t.language_model, t.count),
+        ("causal",),
+        ("causal",),
+    ),
+    "selective_phrases": Entry(
+        "Selective-Context, phrases",
+        "entropy",
+        False,
+        lambda t: entropy.selective_context(t.language_model, t.count, phrases=True),
+        ("causal",),
+        ("causal",),
+    ),
+    "llmlingua": Entry(
+        "LLMLingua",
+        "entropy",
+        False,
+        lambda t: entropy.llmlingua(t.language_model, t.count),
+        ("causal",),
+        ("causal",),
+    ),
+    "longllmlingua": Entry(
+        "LongLLMLingua",
+        "entropy",
+        True,
+        lambda t: entropy.longllmlingua(t.language_model, t.count),
+        ("causal",),
+        ("causal",),
     ),
     "llmlingua2": Entry("LLMLingua-2's way", "learned", False, llmlingua2, ("scorer", "core")),
     "uniform": Entry(

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from thresher import CompressConfig
@@ -100,12 +101,15 @@ def tuned_method(
 
 def signature(name: str, tools: Tools) -> str:
     """A hash of all that a method's output depends on, to find it in a cache."""
-    parts: list[str] = [name, source_hash("thresher_eval", ("packing.py", "baselines.py"))]
+    parts: list[str] = [
+        name,
+        source_hash("thresher_eval", ("packing.py", "baselines.py", "entropy.py")),
+    ]
     for use in entry(name).uses:
         if use == "scorer":
             parts.append(tools.scorer.fingerprint)
         elif use == "core":
             parts.append(source_hash("thresher"))
         else:
-            parts.append(f"{use}={getattr(tools, use)!s}")
+            parts.append(f"{use}={Path(str(getattr(tools, use))).name}")
     return hashlib.blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()
