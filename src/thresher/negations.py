@@ -159,7 +159,7 @@ def _find(words: Sequence[str], segmentation: Segmentation) -> dict[int, tuple[i
 
 
 def _is_other(words: Sequence[str], segmentation: Segmentation, unit: int) -> bool:
-    """ "No. 5" and Chinese words in which the character does not negate."""
+    """Whether this is the "No." of "No. 5", or a Chinese word that only contains the character."""
     follow = words[unit + 1 : unit + 3]
     if words[unit] == "no" and len(follow) == 2 and follow[0] == ".":
         return follow[1][:1].isdigit()

@@ -71,7 +71,7 @@ def _after(units: _Units, unit: int) -> int:
     total = len(start)
     after = unit + 1
     glued = True  # nothing but closing marks since ``unit``
-    while after < total and kind[after] == _PUNCT:
+    while after < min(total, unit + 9) and kind[after] == _PUNCT:
         glued = glued and start[after] == end[after - 1]
         mark = units[after]
         if not _CLOSING.issuperset(mark) or (mark in "\"'“‘«" and not glued):
