@@ -110,7 +110,7 @@ def align(
         empty = np.full(len(compression), UNMATCHED, dtype=np.int64)
         return Alignment(empty, np.zeros(len(compression), dtype=np.bool_), len(source))
     score = _similarity(source, compression, minimum_ratio)
-    found = (score > 0).any(axis=1)
+    found: NDArray[np.bool_] = np.asarray((score > 0).any(axis=1))
     bonus = score if prior is None else np.where(score > 0, score + _PRIOR_BONUS * prior, 0.0)
     target = _monotone(bonus)
     _place_strays(target, bonus, window)
@@ -142,7 +142,7 @@ def _similarity(source: Words, compression: Words, minimum_ratio: float) -> Floa
     keys = {key: i for i, key in enumerate(dict.fromkeys(map(normalise, source.forms)))}
     source_key = np.array([keys[normalise(w)] for w in source.forms])
     same = np.array([keys.get(normalise(w), UNMATCHED) for w in compression.forms])
-    score = (same[:, None] == source_key[None, :]).astype(np.float64)
+    score: Floats = (same[:, None] == source_key[None, :]).astype(np.float64)
     forms = {form: i for i, form in enumerate(dict.fromkeys(source.forms))}
     source_form = np.array([forms[w] for w in source.forms])
     form = np.array([forms.get(w, UNMATCHED) for w in compression.forms])

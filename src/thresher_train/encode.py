@@ -153,8 +153,12 @@ def encode_row(
     frame = alone
     if row.question is not None:
         frame = Frame.pair(tokenizer, row.question, max_length=query_max_length)
-    word = np.maximum(np.searchsorted(words.start, tokens.start, side="right") - 1, 0)
-    ends = _cuts(word, [words.forms[w][-1] in _SENTENCE_MARKS for w in word], window - len(alone))
+    last = np.maximum(tokens.end - 1, tokens.start)
+    place = np.maximum(np.searchsorted(words.start, last, side="right") - 1, 0)
+    word = np.where(last < words.end[place], place, NO_WORD)
+    token_target = np.where(word != NO_WORD, row.targets[place], 0.0)
+    closes = [words.forms[w][-1] in _SENTENCE_MARKS for w in place]
+    ends = _cuts(place, closes, window - len(alone))
     spans, vectors = np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=np.int64)
     if table is not None and row.question is None:
         spans, vectors = _sentences(row.text, tokens.start.astype(np.int64), table)
@@ -172,7 +176,7 @@ def encode_row(
                     np.int64
                 ),
                 word=_framed(frame, word[part], NO_WORD).astype(np.int64),
-                target=_framed(frame, row.targets[word[part]], 0).astype(np.float32),
+                target=_framed(frame, token_target[part], 0).astype(np.float32),
                 spans=spans[inside] - start + len(frame.before),
                 vectors=vectors[inside],
             )
@@ -233,7 +237,7 @@ def make_batch(windows: Sequence[Window], *, pad_id: int = 0) -> Batch:
 def batches(
     windows: Sequence[Window], *, tokens: int, rng: np.random.Generator, pool: int = 40
 ) -> list[list[int]]:
-    """Shuffle windows into batches of at most ``tokens`` padded tokens, near-equal lengths together.
+    """Shuffle windows into batches of near-equal lengths, at most ``tokens`` padded tokens each.
 
     Sorting by length happens within pools of about ``pool`` batches, so that batches differ from
     epoch to epoch.

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thresher.errors import ModelError
+from thresher_train.card import SHAPE_FIELDS, CardFacts, model_card
 from thresher_train.data import label_keep, read_rows
 from thresher_train.encode import Batch, Labelled, Window, encode_row
 from thresher_train.graph import GRAPH_OUTPUTS, INPUTS, QuantConfig
@@ -31,7 +33,7 @@ INT8_FILE = "model.int8.onnx"
 GATE_RATES = (0.25, 0.5, 0.75)
 
 
-class GateError(RuntimeError):
+class GateError(ModelError):
     """The int8 graph decides too differently from the float32 graph."""
 
 
@@ -46,16 +48,20 @@ class ExportConfig:
         minimum_agreement: Smallest share of words with the same decision at each rate.
         maximum_auc_loss: Largest loss of word AUC.
         quantization: How the int8 graph is made.
-        card: Text of the model card; None writes a short one.
+        data: Files of training rows, whose sources and licences the model card names.
+        base: Name of the base model for the card, and for the ``thresher`` block.
+        version: Version of the model for the ``thresher`` block.
     """
 
     model: Path
     output: Path
     check: Path | None = None
+    data: tuple[Path, ...] = ()
+    base: str = ""
+    version: str = "0"
     minimum_agreement: float = 0.97
     maximum_auc_loss: float = 0.002
     quantization: QuantConfig = field(default_factory=QuantConfig)
-    card: str | None = None
 
 
 @dataclass(frozen=True)
@@ -134,10 +140,27 @@ def export(config: ExportConfig) -> ExportReport:
         (config.output / INT8_FILE).write_bytes(int8_graph.read_bytes())
     _write_weights(model, config.output)
     _write_tokenizer(config.model, config.output)
-    card = config.card or f"# {config.output.name}\n\nA Thresher token classifier.\n"
-    (config.output / "README.md").write_text(card, encoding="utf-8")
+    _write_card(config, gate)
     sizes = {p.name: p.stat().st_size for p in sorted(config.output.iterdir()) if p.is_file()}
     return ExportReport(config.output, sizes, gate)
+
+
+def _write_card(config: ExportConfig, gate: Gate | None) -> None:
+    """Complete the ``thresher`` block of ``config.json`` and write the model card."""
+    path = config.output / "config.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    block = {**settings.get("thresher", {}), "base": config.base, "version": config.version}
+    path.write_text(json.dumps({**settings, "thresher": block}, indent=2, sort_keys=True) + "\n")
+    found = config.model.parent / "metrics.json"
+    facts = CardFacts(
+        name=config.output.name,
+        block=block,
+        shape={k: settings[k] for k in ("model_type", *SHAPE_FIELDS) if k in settings},
+        rows=[row for path in config.data for row in read_rows(path)],
+        training=json.loads(found.read_text(encoding="utf-8")) if found.is_file() else {},
+        gate=gate_table(gate) if gate is not None else {},
+    )
+    (config.output / "README.md").write_text(model_card(facts), encoding="utf-8")
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -163,9 +186,7 @@ def onnx_forward(path: Path, *, threads: int = 0) -> Forward:
 
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
-    session = ort.InferenceSession(
-        str(path), options, providers=["CPUExecutionProvider"]
-    )
+    session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     names = {i.name for i in session.get_inputs()}
 
     def forward(batch: Batch) -> NDArray[np.float32]:
@@ -177,9 +198,7 @@ def onnx_forward(path: Path, *, threads: int = 0) -> Forward:
     return forward
 
 
-def keep_windows(
-    folder: Path, check: Path
-) -> tuple[list[Labelled], list[Window]]:
+def keep_windows(folder: Path, check: Path) -> tuple[list[Labelled], list[Window]]:
     """Label and encode passage rows for a model folder."""
     tokenizer, block = load_tokenizer(folder), thresher_block(folder)
     rows = [label_keep(row) for row in read_rows(check)]

@@ -60,7 +60,7 @@ class _Graph(nn.Module):
         return output.logits.float(), output.hidden_states[-1].float()
 
 
-def write_float_graph(model: nn.Module, path: Path) -> None:
+def write_float_graph(model: Any, path: Path) -> None:
     """Export a token classifier with dynamic batch and sequence axes."""
     types = getattr(model.config, "type_vocab_size", 0) > 1
     ids = torch.full((2, 12), 5, dtype=torch.int64)

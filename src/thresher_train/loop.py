@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from thresher_train.encode import Batch, Window, batches, make_batch
+from thresher_train.score import as_sigmoids
 
 Evaluate = Callable[[nn.Module], dict[str, float]]
 
@@ -50,7 +51,7 @@ class LoopConfig:
     epochs: float = 2.0
     tokens_per_batch: int = 2400
     learning_rate: float = 1e-4
-    schedule: str = "one_cycle"
+    schedule: Literal["one_cycle", "constant"] = "one_cycle"
     warmup: float = 0.1
     weight_decay: float = 0.01
     clip: float = 1.0
@@ -58,7 +59,7 @@ class LoopConfig:
     hard_labels: bool = False
     checks_per_epoch: int = 2
     patience: int = 0
-    precision: str = "float32"
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
     device: str = "cpu"
     seed: int = 0
     progress: bool = False
@@ -88,6 +89,16 @@ def rate_at(config: LoopConfig, step: int, total: int) -> float:
         return config.learning_rate * (step + 1) / rise
     done = (step - rise) / max(1, total - rise)
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+
+def has_types(model: nn.Module) -> bool:
+    """Whether the model tells segments apart."""
+    return int(getattr(model.config, "type_vocab_size", 0) or 0) > 1
+
+
+def is_softmax(model: nn.Module) -> bool:
+    """Whether the model's two outputs are one (drop, keep) softmax instead of two sigmoids."""
+    return bool(getattr(model.config, "problem_type", None) != "multi_label_classification")
 
 
 def token_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
@@ -127,18 +138,17 @@ def batch_loss(
         for x in (batch.ids, batch.types, batch.mask, batch.target, batch.weight)
     )
     inputs = {"input_ids": ids, "attention_mask": mask}
-    if getattr(model.config, "type_vocab_size", 0) > 1:
+    if has_types(model):
         inputs["token_type_ids"] = types
     wants_hidden = vectors is not None and len(batch.pool) > 0
     output = model(**inputs, output_hidden_states=wants_hidden)
     if config.hard_labels:
         target = (target >= 0.5).float()
-    loss = token_loss(output.logits, target, weight)
+    logits = as_sigmoids(output.logits, softmax=is_softmax(model))
+    loss = token_loss(logits, target[..., : logits.shape[-1]], weight[..., : logits.shape[-1]])
     parts = {"token": float(loss.detach())}
     if wants_hidden and vectors is not None:
-        pooled = pool_sentences(
-            output.hidden_states[-1], torch.from_numpy(batch.pool).to(device)
-        )
+        pooled = pool_sentences(output.hidden_states[-1], torch.from_numpy(batch.pool).to(device))
         teacher = vectors[torch.from_numpy(batch.vectors).to(device)].float()
         distance = (1 - (pooled * F.normalize(teacher, dim=-1)).sum(-1)).mean()
         parts["embedding"] = float(distance.detach())
@@ -172,7 +182,8 @@ def run(
     scaler = torch.amp.GradScaler(config.device, enabled=config.precision == "float16")
     recent: list[dict[str, float]] = []
     began = time.perf_counter()
-    with torch.random.fork_rng(enabled=config.device == "cpu"):
+    devices: list[int] | None = [] if config.device == "cpu" else None
+    with torch.random.fork_rng(devices=devices):
         torch.manual_seed(config.seed + position.step)
         for step in tqdm(
             range(position.step, total), initial=position.step, total=total,
@@ -209,7 +220,7 @@ def _step(
     optimizer.zero_grad(set_to_none=True)
     with _autocast(config):
         loss, parts = batch_loss(model, batch, vectors, config)
-    scaler.scale(loss).backward()
+    torch.autograd.backward(scaler.scale(loss))
     scaler.unscale_(optimizer)
     nn.utils.clip_grad_norm_(model.parameters(), config.clip)
     scaler.step(optimizer)
@@ -278,7 +289,9 @@ def _log(
         out.write(json.dumps(line) + "\n")
 
 
-def _named_state(model: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, Tensor]]:
+def _named_state(
+    model: nn.Module, optimizer: torch.optim.Optimizer
+) -> Iterator[tuple[str, Tensor]]:
     for name, parameter in model.named_parameters():
         for key, value in optimizer.state.get(parameter, {}).items():
             yield f"{key}.{name}", torch.as_tensor(value)
@@ -307,9 +320,7 @@ def save_checkpoint(
     (last / "position.json").write_text(text)
 
 
-def load_checkpoint(
-    folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer
-) -> Position:
+def load_checkpoint(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Position:
     """Restore what ``save_checkpoint`` wrote; a folder without a checkpoint starts from step 0."""
     from safetensors.torch import load_file
 

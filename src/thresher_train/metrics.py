@@ -54,5 +54,7 @@ def agreement(first: NDArray[np.floating], second: NDArray[np.floating], rate: f
 
 def spearman(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
     """Rank correlation of two score vectors (ties broken by position)."""
-    ranks = [np.argsort(np.argsort(x, kind="stable")).astype(np.float64) for x in (first, second)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    rank = [np.argsort(np.argsort(x, kind="stable")).astype(np.float64) for x in (first, second)]
+    centred = [r - r.mean() for r in rank]
+    scale = np.sqrt((centred[0] ** 2).sum() * (centred[1] ** 2).sum())
+    return float((centred[0] * centred[1]).sum() / scale)

@@ -6,6 +6,7 @@ Axis letters: U words of a row, N words of all rows, T tokens, O outputs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,20 @@ from thresher_train.encode import NO_WORD, OUTPUTS, Batch, Labelled, Window, mak
 from thresher_train.metrics import auc, precision_at_teacher_rate
 
 Forward = Callable[[Batch], NDArray[np.float32]]
-"""Logits of a batch. Shape: (B, T, O)."""
+"""Logits of a batch, one sigmoid each. Shape: (B, T, O)."""
+
+
+def as_sigmoids(logits: Any, *, softmax: bool) -> Any:
+    """Turn the two logits of a (drop, keep) softmax into the one of the equal sigmoid.
+
+    Args:
+        logits: Array or tensor. Shape: (B, T, 2)
+        softmax: Whether the two columns belong to one softmax; otherwise nothing is done.
+
+    Returns:
+        Shape: (B, T, 1) for a softmax, else as given.
+    """
+    return logits[..., 1:] - logits[..., :1] if softmax else logits
 
 
 def word_scores(
@@ -38,15 +52,13 @@ def word_scores(
     for at in range(0, len(order), per_batch):
         chosen = [windows[i] for i in order[at : at + per_batch]]
         logits = forward(make_batch(chosen)).astype(np.float32)
-        probability = 1.0 / (1.0 + np.exp(-logits))
+        probability = 0.5 * (1.0 + np.tanh(0.5 * logits))
         for b, window in enumerate(chosen):
             inside = np.flatnonzero(window.word != NO_WORD)
             words = window.word[inside]
             np.add.at(sums[window.row], words, probability[b, inside, window.output])
             np.add.at(counts[window.row], words, 1.0)
-    return [
-        (s / np.maximum(c, 1.0)).astype(np.float32) for s, c in zip(sums, counts, strict=True)
-    ]
+    return [(s / np.maximum(c, 1.0)).astype(np.float32) for s, c in zip(sums, counts, strict=True)]
 
 
 def measure(
