@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -87,21 +87,49 @@ def build(
 
 
 def json_or_live(name: str, value: Any, info: SerializationInfo) -> Any:
-    """A field that may hold a live object: passed through, but never written as JSON.
+    """How a field that may hold a live object is written: ``CoreSettings.model_dump`` keeps it.
 
     Raises:
         InputError: the object would have to become JSON.
     """
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, Path):
-        return str(value)
     if info.mode == "json":
         raise InputError(
             f"{name} is a {type(value).__name__} object and cannot be written as JSON; give it by "
             "name (a string) where the settings must be stored"
         )
-    return value
+    return None
+
+
+class _Held:
+    """Loaded compressors of one settings object and its copies.
+
+    No part of its value: it is equal to any other, and copies and pickles start empty.
+    """
+
+    def __init__(self) -> None:
+        self._pairs: tuple[tuple[tuple[Any, ...], Compressor], ...] = ()
+
+    def find(self, want: tuple[Any, ...]) -> Compressor | None:
+        for made, core in self._pairs:
+            if all(
+                a is b or (isinstance(a, str | CompressConfig) and a == b)
+                for a, b in zip(made, want, strict=True)
+            ):
+                return core
+        return None
+
+    def put(self, want: tuple[Any, ...], core: Compressor) -> None:
+        self._pairs = ((want, core), *self._pairs[:3])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Held)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __reduce__(self) -> tuple[type[_Held], tuple[()]]:
+        return _Held, ()
 
 
 class CoreSettings(BaseModel):
@@ -121,10 +149,11 @@ class CoreSettings(BaseModel):
     device: str | None = Field(default=None, description="Torch device, where torch is used.")
     config: Any = Field(
         default=None,
+        validate_default=True,
         description="Allocation, guards and form: thresher.CompressConfig or a dict of its fields.",
     )
 
-    _made: tuple[tuple[Any, ...], Compressor] | None = PrivateAttr(default=None)
+    _held: _Held = PrivateAttr(default_factory=_Held)
 
     @field_validator("config")
     @classmethod
@@ -139,11 +168,23 @@ class CoreSettings(BaseModel):
     @field_serializer("config")
     def _dump_config(self, value: Any, info: SerializationInfo) -> Any:
         config = as_config(value)
-        return config if config.force is not None and info.mode != "json" else config.to_dict()
+        if config.force is not None and info.mode != "json":
+            return None
+        return config.to_dict()
 
     @field_serializer("model")
     def _dump_model(self, value: Any, info: SerializationInfo) -> Any:
         return json_or_live("model", value, info)
+
+    def model_dump(self, **kwargs: Any) -> dict[str, Any]:
+        """The fields as a dict; live objects stay what they are unless ``mode="json"``."""
+        out = super().model_dump(**kwargs)
+        if kwargs.get("mode", "python") != "json":
+            for name, value in out.items():
+                held = getattr(self, name)
+                if value is None and held is not None:
+                    out[name] = held
+        return out
 
     def _ingredients(self) -> tuple[Any, ...]:
         """Model, engine, device, counter, relevance and config, as the core takes them."""
@@ -152,31 +193,16 @@ class CoreSettings(BaseModel):
     def _core(self) -> Compressor:
         """The core compressor for the current fields. Safe from several threads."""
         want = self._ingredients()
-        made = self._made
-        if made is not None and all(
-            a is b or (isinstance(a, str | CompressConfig) and a == b)
-            for a, b in zip(made[0], want, strict=True)
-        ):
-            return made[1]
-        model, engine, device, counter, relevance, config = want
-        core = build(
-            model,
-            engine=engine,
-            device=device,
-            counter=counter,
-            relevance=relevance,
-            config=config,
-        )
-        self._made = (want, core)
-        return core
-
-    def __getstate__(self) -> dict[Any, Any]:
-        """Everything but the loaded model, which the copy loads again."""
-        state = super().__getstate__()
-        private = state.get("__pydantic_private__")
-        if private is not None:
-            state["__pydantic_private__"] = {**private, "_made": None}
-        return state
-
-
-TextCounter = Callable[[str], int]
+        held = self._held.find(want)
+        if held is None:
+            model, engine, device, counter, relevance, config = want
+            held = build(
+                model,
+                engine=engine,
+                device=device,
+                counter=counter,
+                relevance=relevance,
+                config=config,
+            )
+            self._held.put(want, held)
+        return held

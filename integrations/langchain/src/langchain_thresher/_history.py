@@ -22,6 +22,7 @@ Role = Literal["tool", "ai", "human"]
 EMPTY = "[…]"
 """Stands for a text of which nothing could be kept: providers refuse empty ones."""
 
+_LEAST = 4  # tokens of a text below which nothing sensible is left of it
 _EVEN = 0.25  # least share of the common rate that every text keeps
 _ATTEMPTS = 4
 
@@ -196,15 +197,19 @@ class History:
         if not flexible:
             return
         room = limit - sum(item.full for item in items if not item.long)
-        least = sum(item.bare for item in flexible) + self.settings.min_tokens
-        wanted = int(share * room)
+        bare = sum(item.bare for item in flexible)
+        pieces = sum(len(item.long) for item in flexible)
+        if room - bare < _LEAST * pieces:  # hopeless: better over the budget than nothing left
+            room = bare + self.settings.min_tokens * pieces
+        elif int(share * room) - bare >= self.settings.min_tokens:
+            room = int(share * room)
         if share < 1.0:
             logger.info(
                 "the history has used its %d tokens; %d earlier messages are compressed again",
                 limit,
                 len(flexible),
             )
-        self._shrink(flexible, query, wanted if wanted > least else room)
+        self._shrink(flexible, query, room)
 
     def _shrink(self, items: Sequence[_Item], query: str | None, room: int) -> None:
         """Compress the long texts of some messages together, so that these count ``room``."""

@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
 from langchain_thresher._counting import MessageCounter
 from langchain_thresher._history import History
-from langchain_thresher._text import question
+from langchain_thresher._text import question, role
 from langchain_thresher.messages import MessageOptions, OnError, check_on_error, fitted, history
 
 try:
@@ -194,15 +194,20 @@ class ThresherToolMiddleware(AgentMiddleware[Any, Any, Any]):
         self, result: ToolMessage | Command[Any], request: ToolCallRequest
     ) -> ToolMessage | Command[Any]:
         if isinstance(result, ToolMessage):
-            return self._fit([result], request)[0]
+            return self._fit([result], request)[0] if self._concerns(result) else result
         update = result.update
         if not isinstance(update, dict) or not isinstance(update.get("messages"), list):
             return result
         messages = list(update["messages"])
-        at = [i for i, m in enumerate(messages) if isinstance(m, ToolMessage)]
+        at = [i for i, m in enumerate(messages) if self._concerns(m)]
         for i, message in zip(at, self._fit([messages[i] for i in at], request), strict=True):
             messages[i] = message
         return replace(result, update={**update, "messages": messages})
+
+    def _concerns(self, message: Any) -> bool:
+        if not isinstance(message, ToolMessage) or role(message) is None:
+            return False
+        return message.name not in self._history.settings.exclude_tools
 
     def _fit(self, results: list[ToolMessage], request: ToolCallRequest) -> list[ToolMessage]:
         query = _asked(request.state)
