@@ -1,0 +1,111 @@
+"""The entropy scorer and the rule-based methods, with a tiny random causal model."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from eval_toys import item, words
+
+from thresher import Compressor
+from thresher.errors import ModelError
+from thresher.scoring.entropy import EntropyScorer
+from thresher_eval import METHODS, Tools
+from thresher_eval.measures import joined
+
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=300, special_tokens=["<s>"], initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator([item().context()], trainer)
+    fast = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>")
+    config = transformers.LlamaConfig(
+        vocab_size=len(fast), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=1024, bos_token_id=0,
+    )  # fmt: skip
+    generator = torch.random.get_rng_state()
+    torch.manual_seed(0)
+    model = transformers.LlamaForCausalLM(config)
+    torch.random.set_rng_state(generator)
+    out = tmp_path_factory.mktemp("causal")
+    model.save_pretrained(out)
+    fast.save_pretrained(out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def scorer(folder: Path) -> EntropyScorer:
+    return EntropyScorer(folder)
+
+
+def direct(scorer: EntropyScorer, ids: Any) -> np.ndarray:
+    full = torch.as_tensor(np.r_[0, ids])[None]
+    with torch.inference_mode():
+        logits = torch.log_softmax(scorer._model(full).logits[0].float(), -1)
+    return -logits[torch.arange(len(ids)), torch.as_tensor(ids)].numpy()
+
+
+def test_surprise_is_the_negative_log_probability(scorer: EntropyScorer) -> None:
+    ids = scorer.encode(item().context())
+    expected = direct(scorer, ids)
+    np.testing.assert_allclose(scorer.surprise(ids), expected, rtol=1e-3, atol=1e-3)
+    split = scorer.surprise(ids[20:], before=ids[:20])
+    np.testing.assert_allclose(split, expected[20:], rtol=1e-3, atol=1e-3)
+
+
+def test_scoring_leaves_the_position(scorer: EntropyScorer) -> None:
+    ids = scorer.encode("Ada Byron wrote engine number 3")
+    reader = scorer.reader()
+    first = reader.score(ids)
+    np.testing.assert_allclose(reader.score(ids), first, rtol=1e-4, atol=1e-4)
+    reader.extend(ids[:4])
+    np.testing.assert_allclose(reader.score(ids[4:]), first[4:], rtol=1e-3, atol=1e-3)
+    assert reader.best(ids[4:]).shape == ids[4:].shape
+    assert len(reader.generate(3)) == 3
+
+
+def test_long_texts_are_read_in_pieces(folder: Path) -> None:
+    short = EntropyScorer(folder, max_length=32)
+    ids = short.encode(item().context())
+    found = short.surprise(ids, before=ids[:40])
+    assert found.shape == ids.shape
+    assert np.isfinite(found).all()
+    plain = short.surprise(ids)
+    np.testing.assert_allclose(plain[:31], direct(short, ids)[:31], rtol=1e-3, atol=1e-3)
+
+
+def test_it_is_a_scorer_with_and_without_a_query(scorer: EntropyScorer) -> None:
+    toy = item()
+    compressor = Compressor(scorer, counter=words)
+    plain = compressor.compress(toy.texts, ratio=0.5)
+    asked = compressor.compress(toy.texts, query=toy.question, ratio=0.5)
+    assert words(plain.text) <= plain.budget
+    assert plain.text != asked.text
+    assert len(scorer.fingerprint) == 24
+
+
+@pytest.mark.parametrize("name", [n for n, e in METHODS.items() if e.family == "entropy"])
+@pytest.mark.parametrize("budget", [60, 25, 9])
+def test_rule_based_methods_meet_the_budget(scorer: EntropyScorer, name: str, budget: int) -> None:
+    tools = Tools(words)
+    tools.__dict__["language_model"] = scorer
+    toy = item()
+    kept = METHODS[name].build(tools)(toy, budget)
+    assert 0 < words(joined(kept)) <= budget
+    assert len({i for i, _ in kept}) == len(kept)
+
+
+def test_a_folder_without_a_model_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="causal language model"):
+        EntropyScorer(tmp_path)
