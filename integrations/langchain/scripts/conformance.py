@@ -2,6 +2,9 @@
 
     python integrations/langchain/scripts/conformance.py [pytest arguments]
 
+The middleware's budget is THRESHER_MAX_TOKENS (1000 by default; 1 makes it compress whatever may
+be compressed).
+
 Fetches the sdist of the installed ``langchain`` from the package index, runs its
 ``tests/unit_tests/agents`` twice, without and with the middleware, and compares. Exit status 1
 where a test fails only with it. Nothing of LangChain's is kept.
@@ -24,11 +27,8 @@ PLUGIN = Path(__file__).with_name("conformance_plugin.py")
 
 def fetch(version: str, folder: Path) -> Path:
     """Download and unpack the sdist; the folder that holds its tests."""
-    subprocess.run(
-        [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:"]
-        + ["--no-build-isolation", f"langchain=={version}", "-d", str(folder)],
-        check=True,
-    )
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:"]
+    subprocess.run([*pip, f"langchain=={version}", "-d", str(folder)], check=True)
     [archive] = folder.glob("langchain-*.tar.gz")
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
