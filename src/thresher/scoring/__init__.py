@@ -37,9 +37,20 @@ class Scorer(Protocol):
             whose mean over a sentence is a sentence embedding; absent means no.
     """
 
-    tokenizer: Tokenizer
-    max_length: int
-    fingerprint: str
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer whose ids ``score`` understands."""
+        ...
+
+    @property
+    def max_length(self) -> int:
+        """The longest window, special tokens included."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes whenever the scores may change."""
+        ...
 
     def score(self, windows: Sequence[Window], *, hidden: bool = False) -> list[TokenScores]:
         """Score every token of every window, in the given order.
@@ -92,8 +103,7 @@ def load_scorer(
         return TorchScorer(folder, device=device)
     if not has_onnx:
         raise ModelError(
-            f"{folder} holds no .onnx file; use engine='torch', or make one with "
-            "`thresher export`"
+            f"{folder} holds no .onnx file; use engine='torch', or make one with `thresher export`"
         )
     from thresher.scoring.onnx import OnnxScorer
 

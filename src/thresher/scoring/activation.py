@@ -24,6 +24,8 @@ def probabilities(logits: Any, checkpoint: Checkpoint, *, paired: bool) -> Float
     column = checkpoint.focus if paired and checkpoint.focus is not None else checkpoint.keep
     x = np.asarray(logits, dtype=np.float32)
     if checkpoint.activation == "sigmoid":
-        return (0.5 * (1.0 + np.tanh(0.5 * x[:, column]))).astype(np.float32)
+        sigmoid: Float32 = 0.5 * (1.0 + np.tanh(0.5 * x[:, column]))
+        return sigmoid
     x = np.exp(x - x.max(axis=1, keepdims=True))
-    return (x[:, column] / x.sum(axis=1)).astype(np.float32)
+    softmax: Float32 = x[:, column] / x.sum(axis=1)
+    return softmax

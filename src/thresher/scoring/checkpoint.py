@@ -139,7 +139,9 @@ def fingerprint(*parts: Path | str) -> str:
     """A short hash of the contents of files and of strings."""
     digest = hashlib.blake2b(digest_size=12)
     for part in parts:
-        digest.update(_file_hash(part, part.stat().st_mtime_ns) if isinstance(part, Path) else part.encode())
+        digest.update(
+            _file_hash(part, part.stat().st_mtime_ns) if isinstance(part, Path) else part.encode()
+        )
     return digest.hexdigest()
 
 
@@ -156,7 +158,9 @@ def _keep_column(labels: Mapping[int, str], wanted: str | int | None, folder: Pa
             return int(wanted)
         if wanted in names:
             return names[str(wanted)]
-        raise ModelError(f"keep_label {wanted!r} is not among the labels {dict(labels)} of {folder}")
+        raise ModelError(
+            f"keep_label {wanted!r} is not among the labels {dict(labels)} of {folder}"
+        )
     found = [i for i, name in labels.items() if name.strip().lower() in _KEEP_NAMES]
     if len(found) == 1:
         return found[0]
@@ -176,7 +180,9 @@ def _max_length(config: Mapping[str, Any]) -> int:
 def _convert_slow_tokenizer(folder: Path) -> Tokenizer:
     from thresher.errors import require
 
-    transformers = require("transformers", "torch", f"the tokenizer of {folder} (no tokenizer.json)")
+    transformers = require(
+        "transformers", "torch", f"the tokenizer of {folder} (no tokenizer.json)"
+    )
     try:
         fast = transformers.AutoTokenizer.from_pretrained(str(folder))  # type: ignore[attr-defined]
         backend = fast.backend_tokenizer

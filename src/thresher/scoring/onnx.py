@@ -92,7 +92,9 @@ class OnnxScorer:
         self.__init__(state["folder"], threads=state["threads"])  # type: ignore[misc]
 
     def __repr__(self) -> str:
-        return f"OnnxScorer({self.path.name!r} in {self.path.parent.name!r}, threads={self.threads})"
+        return (
+            f"OnnxScorer({self.path.name!r} in {self.path.parent.name!r}, threads={self.threads})"
+        )
 
 
 def available_cores() -> int:
@@ -117,8 +119,6 @@ def _session(path: Path) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise ModelError(f"{path} cannot be loaded by ONNX Runtime: {error}") from error

@@ -147,6 +147,10 @@ class TorchScorer:
 def _halve(batch: Batch) -> tuple[Batch, Batch]:
     middle = batch.ids.shape[0] // 2
     return (
-        Batch(batch.index[:middle], batch.ids[:middle], batch.mask[:middle], batch.type_ids[:middle]),
-        Batch(batch.index[middle:], batch.ids[middle:], batch.mask[middle:], batch.type_ids[middle:]),
+        Batch(
+            batch.index[:middle], batch.ids[:middle], batch.mask[:middle], batch.type_ids[:middle]
+        ),
+        Batch(
+            batch.index[middle:], batch.ids[middle:], batch.mask[middle:], batch.type_ids[middle:]
+        ),
     )
