@@ -41,9 +41,9 @@ Atom = tuple[int, int, Kind]
 
 _ATOM = re.compile(
     rf"""(?<!{L})(?:
-    (?P<number>{ISO}|{CJK_DATE}|{NUMBER}(?:{CJK_COUNTER}|{TAIL}))
-    |(?P<url>(?:[a-zA-Z][a-zA-Z0-9+.-]{{1,20}}://|www\.(?={L})|mailto:)[^\s<>"`]+
+    (?P<url>(?:[a-zA-Z][a-zA-Z0-9+.-]{{1,20}}://|www\.(?={L})|mailto:)[^\s<>"`]+
       |10\.\d{{4,9}}/[^\s<>"`]+)
+    |(?P<number>{ISO}|{CJK_DATE}|{NUMBER}(?:{CJK_COUNTER}|{TAIL}))
     |(?P<mail>(?<![\w.+-])[A-Za-z0-9_.+-]++@[\w-]++(?:\.[\w-]+)++)
     |(?P<path>(?<![\w.@/\\:~-])(?:
         [A-Za-z]:\\[^\s"<>|,;)]*+|\\\\[\w.$-]++\\[^\s"<>|,;)]*+
@@ -125,8 +125,8 @@ def _scan(text: str, codes: Codes, free: Bool) -> list[Atom]:
                 lead = -1
         for match in _ATOM.finditer(text, max(start, done), end):
             first, last, kind = _atom(match, text)
-            if last == end and kind == Kind.NUMBER:
-                last = _extended(text, first, last)
+            if kind == Kind.NUMBER and text[last:end] in ("", "."):
+                last = _extended(text, first, last, end)
             if lead >= 0 and first == start:
                 first = lead
             out.append((first, last, kind))
@@ -147,12 +147,17 @@ def _atom(match: re.Match[str], text: str) -> Atom:
     return start, end, Kind.WORD if name == "abbr" else Kind.ATOM
 
 
-def _extended(text: str, start: int, end: int) -> int:
-    """End of a number with the unit, scale, month or time that follows after a space."""
+def _extended(text: str, start: int, end: int, stop: int) -> int:
+    """End of a number with the unit, scale, month or time that follows after a space.
+
+    ``stop`` is the end of its chunk, with the full stop of a German day before the month.
+    """
     if end - start <= 5 and DAY.fullmatch(text, start, end):
-        match = AFTER_DAY.match(text, end)
+        match = AFTER_DAY.match(text, stop)
         if match:
             return match.end()
+    if end != stop:
+        return end
     if end - start == 10 and DATE.fullmatch(text, start, end):
         match = AFTER_DATE.match(text, end)
         if match:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from thresher.segment.layout import Layout, Lines
 from thresher.types import Kind
 
 _FENCE = re.compile(r"(`{3,}|~{3,})([^`\n]*)$")
 _SURE = re.compile(  # one such line in two makes a paragraph code
-    r"""(?:from\s+[\w.]+\s+import\b | import\s+[\w.{*][^;]*(?:;|\bas\s+\w+)?$
+    r"""(?![-*+•]\s|\(?\w{1,3}[.)]\s)(?:\d{1,5}[:|]\s*)?
+    (?:from\s+[\w.]+\s+import\b | import\s+[\w.{*][^;]*(?:;|\bas\s+\w+)?$
     | (?:async\s+)?(?:def|class|func|fn|function|interface|struct|enum|namespace)\s+\w.*[({:;]
     | (?:if|elif|for|while|with|except|switch|catch)\b.*[:{]$ | (?:else|try|finally)\s*[:{]$
     | (?:public|private|protected|static|const|let|var|export|package|using|template)\s.*[;{=(]
@@ -23,7 +25,7 @@ _SURE = re.compile(  # one such line in two makes a paragraph code
         \s+[\w./-]+(?:\s+-{0,2}[\w./=@:-]+)*$)""",
     re.VERBOSE,
 )
-_COMMENT = re.compile(r"(?:#|//|/\*|\*|--|;|\"\"\"|''')")
+_COMMENT = re.compile(r"(?:\d{1,5}[:|](?:\s*#|$)|#|//|/\*|\*|--|;|\"\"\"|''')")
 
 
 def fences(lines: Lines, layout: Layout, taken: bytearray) -> None:
@@ -92,7 +94,8 @@ def code_lines(lines: Lines, layout: Layout, taken: bytearray, first: int, last:
 def bare_code(lines: Lines, layout: Layout, taken: bytearray) -> None:
     """Code without fences: interpreter sessions, and paragraphs that are clearly code.
 
-    Indented paragraphs need half of their lines to look like code, others four in five and at
+    A document that is mostly code is taken as a source file, comments included. In others,
+    indented paragraphs need half of their lines to look like code, others four in five and at
     least three lines. Paragraphs below a list item are left alone.
 
     Args:
@@ -101,6 +104,13 @@ def bare_code(lines: Lines, layout: Layout, taken: bytearray) -> None:
         taken: set to 1 for these lines.
     """
     line, total = 0, len(lines)
+    open_lines = [x for x in range(total) if not taken[x] and not lines.blank(x)]
+    sure, loose = _look(lines, open_lines)
+    size = len(open_lines)
+    if size >= 5 and sure * 4 >= size and (sure + loose) * 10 >= size * 7:
+        for start, stop in _runs(open_lines):
+            code_lines(lines, layout, taken, start, stop)
+        return
     listed = literal = False
     while line < total:
         if taken[line] or lines.blank(line):
@@ -141,13 +151,7 @@ def _paragraph(
         return True
     if not (indented and not listed) and last - first < 3:
         return lines.text.endswith("::", lines.start[first], lines.end[last - 1])
-    sure = loose = 0
-    for line in range(first, last):
-        start, end = lines.start[line], min(lines.end[line], lines.start[line] + 300)
-        if _SURE.match(lines.text, start, end):
-            sure += 1
-        elif _COMMENT.match(lines.text, start, end) or lines.indent[line] >= 4:
-            loose += 1
+    sure, loose = _look(lines, range(first, last))
     size = last - first
     if (indented and not listed and sure * 2 >= size) or (
         size >= 3 and sure * 2 >= size and (sure + loose) * 5 >= size * 4
@@ -155,3 +159,26 @@ def _paragraph(
         code_lines(lines, layout, taken, first, last)
         return False
     return lines.text.endswith("::", lines.start[first], lines.end[last - 1])
+
+
+def _look(lines: Lines, which: Iterable[int]) -> tuple[int, int]:
+    """Lines that can hardly be prose, and others that may be code: comments, indented ones."""
+    sure = loose = 0
+    for line in which:
+        start, end = lines.start[line], min(lines.end[line], lines.start[line] + 300)
+        if _SURE.match(lines.text, start, end):
+            sure += 1
+        elif lines.indent[line] >= 4 or _COMMENT.match(lines.text, start, end):
+            loose += 1
+    return sure, loose
+
+
+def _runs(numbers: list[int]) -> list[tuple[int, int]]:
+    """Runs of consecutive numbers, as half-open ranges."""
+    out: list[tuple[int, int]] = []
+    for number in numbers:
+        if out and out[-1][1] == number:
+            out[-1] = (out[-1][0], number + 1)
+        else:
+            out.append((number, number + 1))
+    return out

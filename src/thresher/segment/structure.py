@@ -7,6 +7,7 @@ import re
 from thresher.segment.code import bare_code, fences
 from thresher.segment.jsons import json_lines
 from thresher.segment.layout import Layout, Lines, split_lines
+from thresher.segment.quantities import AFTER_DAY
 from thresher.segment.tables import tables
 from thresher.types import Kind
 
@@ -141,6 +142,8 @@ class _Reader:
     def _may_open(self, match: re.Match[str]) -> bool:
         """Whether an item may start here: within a paragraph only a bullet or a first number."""
         if _INITIAL.match(match.string, match.start(), match.start() + 60):
+            return False
+        if AFTER_DAY.match(match.string, match.end()) and match.group()[0].isdigit():
             return False
         if self.fresh or self.opened is not None:
             return True
