@@ -207,6 +207,14 @@ def test_the_report_is_not_shown_to_models(library):
         assert "thresher" not in n.get_content(MetadataMode.EMBED)
 
 
+def test_the_report_of_what_fits_is_whole(library):
+    post = ThresherPostprocessor(max_tokens=5000, report=True)
+    for old, new in zip(library, post.postprocess_nodes(library), strict=True):
+        assert new.text == old.text
+        assert new.metadata["thresher"]["spans"] == [[0, len(old.text)]]
+        assert "thresher" not in old.metadata
+
+
 def test_order_by_relevance_is_the_order_of_the_nodes(library):
     config = CompressConfig(order="relevance")
     post = ThresherPostprocessor(ratio=0.8, relevance="retriever", config=config)

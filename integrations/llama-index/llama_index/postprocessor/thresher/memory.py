@@ -37,7 +37,8 @@ class ThresherMemory(CompressionFields, BaseMemory):
     Args:
         memory: the memory to wrap, for example ``Memory.from_defaults()`` or a
             ``ChatMemoryBuffer``; its own token limit should be larger than ``max_tokens``.
-        max_tokens: tokens of all messages together.
+        max_tokens: tokens of all messages together: text, thinking, tool calls and keyword
+            arguments by the counter, media as ``Memory`` estimates them.
         keep_last: how many of the last messages are left as they are.
         min_tokens: texts of so many tokens or fewer are left as they are.
         refill: share of ``max_tokens`` to compress to once it is exceeded, in (0, 1].

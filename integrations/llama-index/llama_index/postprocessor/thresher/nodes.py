@@ -19,7 +19,14 @@ from llama_index.core.schema import (
     TextNode,
 )
 
-from thresher import CompressedDocument, Document, InputError, StoredScores
+from thresher import (
+    CompressedDocument,
+    Document,
+    InputError,
+    Span,
+    StoredScores,
+    TokenCounter,
+)
 
 SCORES_KEY = "thresher_scores"
 REPORT_KEY = "thresher"
@@ -119,6 +126,25 @@ def compressed(framed: Framed, found: CompressedDocument, *, report: bool) -> No
         }
     copy = replace_body(node, found.text, metadata=metadata, **changes)
     return framed.given.model_copy(update={"node": copy})
+
+
+def unchanged(framed: Framed, counter: TokenCounter, *, report: bool) -> NodeWithScore:
+    """The node as it came in; a copy only where a report is to be added."""
+    if not report or framed.document is None:
+        return framed.given
+    text = framed.document.text
+    found = CompressedDocument(
+        index=0,
+        id=framed.document.id,
+        score=framed.document.score,
+        metadata=None,
+        source=text,
+        text=text,
+        spans=(Span(0, len(text)),),
+        tokens=counter(text),
+        tokens_before=counter(text),
+    )
+    return compressed(framed, found, report=True)
 
 
 def exclude(node: BaseNode, key: str) -> dict[str, list[str]]:

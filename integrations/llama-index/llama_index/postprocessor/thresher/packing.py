@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from llama_index.core.schema import MetadataMode, NodeWithScore
-from llama_index.postprocessor.thresher.nodes import Framed, compressed
+from llama_index.postprocessor.thresher.nodes import Framed, compressed, unchanged
 
 from thresher import BudgetError, Compression, Compressor
 
@@ -77,7 +77,8 @@ def pack(
     documents = [f.document for f in framed if f.document is not None]
     fits = budget is not None and before <= budget
     if fits and limits.threshold is None and compressor.config.threshold is None:
-        return Packed([f.given for f in framed], [], before, before, budget)
+        same = [unchanged(f, compressor.counter, report=report) for f in framed]
+        return Packed(same, [], before, before, budget)
     reserved = joined.tokens(f.content for f in framed if f.document is None)
     if not documents:
         _check(reserved, budget)
