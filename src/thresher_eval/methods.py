@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,14 @@ from tokenizers import Tokenizer
 
 import thresher
 from thresher import CompressConfig, Compressor, Document
-from thresher.relevance.embedding import EmbeddingRelevance
+from thresher.relevance.embedding import CrossEncoderRelevance, EmbeddingRelevance
 from thresher.relevance.lexical import LexicalRelevance
 from thresher.render import render
 from thresher.scoring import Scorer, load_scorer
 from thresher.scoring.entropy import EntropyScorer
 from thresher.segment import segment
 from thresher.types import TokenScores, Window
-from thresher_eval import baselines, entropy
+from thresher_eval import baselines, entropy, peers
 from thresher_eval.baselines import Method, Rater, SentenceEmbeddings, rater, scaled
 from thresher_eval.data import Item
 from thresher_eval.measures import Kept
@@ -82,6 +82,7 @@ class Tools:
         bi_encoder: a ``SentenceTransformer``, its name or its folder.
         cross_encoder: a ``CrossEncoder`` or its name, or None to leave it out.
         causal: name or folder of a causal language model, or None to leave those methods out.
+        chat: a LangChain chat model for abstractive compression, or None to leave it out.
         seed: of random methods.
     """
 
@@ -90,8 +91,8 @@ class Tools:
     bi_encoder: Any = "sentence-transformers/all-MiniLM-L6-v2"
     cross_encoder: Any = None
     causal: Any = None
+    chat: Any = None
     seed: int = 0
-    options: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def scorer(self) -> Scorer:
@@ -240,6 +241,40 @@ METHODS: dict[str, Entry] = {
         True,
         lambda t: baselines.document_rerank(t.count, t.bi),
         ("bi_encoder",),
+    ),
+    "cross_sentences": Entry(
+        "Sentences by cross-encoder",
+        "extraction",
+        True,
+        lambda t: baselines.sentence_extraction(
+            t.count, rater(CrossEncoderRelevance(t.cross_encoder)), document_weight=0.0
+        ),
+        ("cross_encoder",),
+        ("cross_encoder",),
+    ),
+    "langchain_filter": Entry(
+        "LangChain EmbeddingsFilter",
+        "peer",
+        True,
+        lambda t: peers.langchain_embeddings_filter(t.count, t.embeddings),
+        ("bi_encoder",),
+    ),
+    "llama_index_optimizer": Entry(
+        "LlamaIndex SentenceEmbeddingOptimizer",
+        "peer",
+        True,
+        lambda t: peers.llama_index_optimizer(t.count, t.embeddings),
+        ("bi_encoder",),
+    ),
+    "trimwise": Entry("trimwise", "peer", True, lambda t: peers.trimwise(t.count)),
+    "llmslim": Entry("llmslim", "peer", True, lambda t: peers.llmslim(t.count)),
+    "abstractive": Entry(
+        "Summary by a chat model",
+        "peer",
+        True,
+        lambda t: peers.abstractive(t.count, t.chat),
+        ("chat",),
+        ("chat",),
     ),
     "selective_words": Entry(
         "Selective-Context, words",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,7 @@ class EvalConfig:
         bi_encoder: sentence-transformers model of the extraction baselines.
         cross_encoder: or None.
         causal: causal language model of the entropy methods, or None.
+        chat: LangChain chat model for abstractive compression, or None.
         cache: folder for compressed texts, so that a run can be resumed; None keeps nothing.
     """
 
@@ -57,7 +58,7 @@ class EvalConfig:
     cross_encoder: Any = None
     causal: Any = None
     cache: str | Path | None = None
-    options: dict[str, Any] = field(default_factory=dict)
+    chat: Any = None
 
     def tools(self) -> Tools:
         """Load the target tokenizer, and nothing else yet."""
@@ -68,7 +69,7 @@ class EvalConfig:
             cross_encoder=self.cross_encoder,
             causal=self.causal,
             seed=self.seed,
-            options=self.options,
+            chat=self.chat,
         )
 
     def _counter(self) -> TokenCounter:
@@ -78,7 +79,8 @@ class EvalConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-safe dict; folders and objects by their last name."""
-        out = {k: v for k, v in asdict(self).items() if k not in ("cache", "options")}
+        out = {f.name: getattr(self, f.name) for f in fields(self)}
+        out = {k: v for k, v in out.items() if k not in ("cache", "chat")}
         for key in ("counter", "model", "bi_encoder", "cross_encoder", "causal"):
             value = out[key]
             if value is not None:

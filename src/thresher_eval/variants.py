@@ -103,7 +103,7 @@ def signature(name: str, tools: Tools) -> str:
     """A hash of all that a method's output depends on, to find it in a cache."""
     parts: list[str] = [
         name,
-        source_hash("thresher_eval", ("packing.py", "baselines.py", "entropy.py")),
+        source_hash("thresher_eval", ("packing.py", "baselines.py", "entropy.py", "peers.py")),
     ]
     for use in entry(name).uses:
         if use == "scorer":
