@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack
 
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 
@@ -17,7 +17,6 @@ from langchain_thresher.messages import MessageOptions, OnError, check_on_error,
 try:
     from langchain.agents.middleware.types import (
         AgentMiddleware,
-        ExtendedModelResponse,
         ModelRequest,
         ModelResponse,
         ToolCallRequest,
@@ -29,10 +28,13 @@ except ImportError as error:  # pragma: no cover - exercised in a subprocess
         "Install it with: pip install 'langchain-thresher[agents]'"
     ) from error
 
-Reply = ModelResponse[Any] | AIMessage | ExtendedModelResponse[Any]
+if TYPE_CHECKING:
+    from langchain.agents.middleware.types import ExtendedModelResponse
+
+    Reply: TypeAlias = ModelResponse[Any] | AIMessage | ExtendedModelResponse[Any]
 
 
-class ThresherMiddleware(AgentMiddleware[Any, Any, Any]):
+class ThresherMiddleware(AgentMiddleware):
     """Send the model a compressed history; the agent's state keeps the originals.
 
     Long tool results and answers are compressed on their way to the model, each once: it has the
@@ -122,7 +124,7 @@ class ThresherMiddleware(AgentMiddleware[Any, Any, Any]):
         return request.override(messages=found)
 
 
-class ThresherToolMiddleware(AgentMiddleware[Any, Any, Any]):
+class ThresherToolMiddleware(AgentMiddleware):
     """Compress tool results as they come in, before they reach the agent's state.
 
     The originals are gone afterwards: use this where the state itself must stay small, and
