@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from thresher.segment.atoms import Atom, find_atoms
@@ -56,10 +58,7 @@ def segment(text: str) -> Segmentation:
     lines = layout(text)
     codes, clusters = classify(text)
     codes = _joined(codes)
-    free = np.ones(len(text), np.bool_)
-    for start, end, _, _ in lines.units:
-        free[start:end] = False
-    atoms, breaks = find_atoms(text, codes, free)
+    atoms, breaks = find_atoms(text, codes, ~_inside(len(text), _spans(lines.units)))
     lines.breaks += breaks
     begin, cover, kinds = _borders(text, codes, clusters, atoms, lines)
     return _assemble(text, codes, begin, cover, kinds, lines)
@@ -86,7 +85,7 @@ def _empty() -> Segmentation:
 
 def _joined(codes: Codes) -> Codes:
     """Hyphens, apostrophes and dots within a word become letters. Shape: (C,) -> (C,)."""
-    at = np.flatnonzero((codes == JOIN) | (codes == DOT))
+    at = ((codes == JOIN) | (codes == DOT)).nonzero()[0]
     at = at[(at > 0) & (at < codes.shape[0] - 1)]
     inside = at[(GROUP[codes[at - 1]] == G_WORD) & (GROUP[codes[at + 1]] == G_WORD)]
     if not inside.size:
@@ -96,40 +95,58 @@ def _joined(codes: Codes) -> Codes:
     return codes
 
 
+def _spans(rows: Sequence[tuple[int, int, Kind] | tuple[int, int, Kind, bool]]) -> Int64:
+    """Start, end and kind of atoms or fixed units. Shape: (N, 3)."""
+    return np.asarray([row[:3] for row in rows], np.int64).reshape(-1, 3)
+
+
+def _inside(size: int, spans: Int64) -> Bool:
+    """Characters that lie in one of the spans, which do not overlap. Shape: (size,)."""
+    change = np.zeros(size + 1, np.int8)
+    change[spans[:, 0]] += 1
+    np.subtract.at(change, spans[:, 1], np.int8(1))
+    return np.cumsum(change[:-1], dtype=np.int8) > 0
+
+
 def _borders(
-    text: str, codes: Codes, clusters: Bool, atoms: list[Atom], lines: Layout
+    text: str, codes: Codes, clusters: Bool | None, atoms: list[Atom], lines: Layout
 ) -> tuple[Bool, Bool, Codes]:
     """Where units start, what they cover, and the kind that a character gives to its unit."""
+    size = codes.shape[0]
     group = GROUP[codes]
-    begin = np.ones(codes.shape[0] + 1, np.bool_)
+    begin = np.ones(size + 1, np.bool_)
     np.not_equal(group[1:], group[:-1], out=begin[1:-1])
     begin[1:-1] |= (codes[1:] == OPEN) & (codes[:-1] != OPEN)
-    begin[:-1] |= group == G_HAN
     cover = group > 0
     kinds = _KIND_OF_GROUP[group]
-    for wanted, pattern in ((G_HIRA, HIRAGANA), (G_SEA, SYLLABLE)):
-        runs = group == wanted
-        if runs.any():
-            cut(text, runs, begin, pattern)
-    fixed = [(a, b, int(k)) for a, b, k in atoms] + [(a, b, int(k)) for a, b, k, _ in lines.units]
-    if fixed and not clusters.all():
-        fixed = _snapped(fixed, clusters)
-    for start, end, kind in fixed:
-        begin[start:end] = False
-        begin[start] = begin[end] = True
-        cover[start:end] = True
-        kinds[start:end] = kind
-    begin[:-1] &= clusters
+    if not text.isascii():
+        begin[:-1] |= group == G_HAN
+        for wanted, pattern in ((G_HIRA, HIRAGANA), (G_SEA, SYLLABLE)):
+            runs = group == wanted
+            if runs.any():
+                cut(text, runs, begin, pattern)
+    fixed = _spans([*atoms, *lines.units])
+    if fixed.size:
+        if clusters is not None:
+            fixed = _snapped(fixed, clusters)
+        inside = _inside(size, fixed)
+        begin[:-1] &= ~inside
+        begin[fixed[:, 0]] = begin[fixed[:, 1]] = True
+        cover |= inside
+        kinds[fixed[:, 0]] = fixed[:, 2]
+    if clusters is not None:
+        begin[:-1] &= clusters
     return begin, cover, kinds
 
 
-def _snapped(fixed: list[tuple[int, int, int]], clusters: Bool) -> list[tuple[int, int, int]]:
-    """Widen spans to whole grapheme clusters."""
-    borders = np.flatnonzero(np.concatenate((clusters, [True])))
-    rows = np.asarray(fixed)
-    starts = borders[np.searchsorted(borders, rows[:, 0], side="right") - 1].tolist()
-    ends = borders[np.searchsorted(borders, rows[:, 1], side="left")].tolist()
-    return list(zip(starts, ends, rows[:, 2].tolist(), strict=True))
+def _snapped(fixed: Int64, clusters: Bool) -> Int64:
+    """Widen spans to whole grapheme clusters; what reaches into another span is cut there."""
+    borders = np.concatenate((clusters, [True])).nonzero()[0]
+    fixed = fixed[fixed[:, 0].argsort(kind="stable")]
+    fixed[:, 0] = borders[np.searchsorted(borders, fixed[:, 0], side="right") - 1]
+    fixed[:, 1] = borders[np.searchsorted(borders, fixed[:, 1], side="left")]
+    fixed[1:, 0] = np.maximum(fixed[1:, 0], fixed[:-1, 1])
+    return fixed[fixed[:, 0] < fixed[:, 1]]
 
 
 def _assemble(
@@ -137,7 +154,7 @@ def _assemble(
 ) -> Segmentation:
     """Arrays of units from the borders between characters."""
     begin[1:-1] |= cover[1:] != cover[:-1]
-    at = np.flatnonzero(begin)
+    at = begin.nonzero()[0]
     solid = cover[at[:-1]]
     start, end = at[:-1][solid], at[1:][solid]
     kind = _kinds(codes, start, kinds)

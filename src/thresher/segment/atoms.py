@@ -68,6 +68,7 @@ _BLOCK_TAGS = frozenset(_BLOCKS.split())
 _MATH = re.compile(
     r"\$(?=[A-Za-z\\({|])[^\s$](?:[^$\n]{0,80}?[^\s$\\])?\$(?![\w$])|\\\([^\n$]{1,80}?\\\)"
 )
+_ONE_SPACE = frozenset(" \u00a0\u2009\u202f")
 _TICKS = re.compile(r"`+|\n")
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
@@ -96,8 +97,8 @@ def find_atoms(text: str, codes: Codes, free: Bool) -> tuple[list[Atom], list[in
                     breaks.append(match.end())
     if "$" in text or "\\(" in text:
         spans += [(*match.span(), Kind.ATOM) for match in _MATH.finditer(text)]
-    spans = [a for a in _apart(spans) if free[a[0]] and free[a[1] - 1]]
-    found = _widened(_scan(text, codes, free), codes)
+    spans = [a for a in _apart(spans) if free[a[0] : a[1]].all()]
+    found = _widened(_scan(text, codes, free), codes, free)
     return _merge(spans, found) if spans else found, breaks
 
 
@@ -111,7 +112,7 @@ def _scan(text: str, codes: Codes, free: Bool) -> list[Atom]:
         if done >= end:
             continue
         lead = -1
-        if chunk and start - stop[chunk - 1] == 1 and stop[chunk - 1] - begin[chunk - 1] < 12:
+        if chunk and text[stop[chunk - 1] : start] in _ONE_SPACE and start - begin[chunk - 1] < 14:
             lead = begin[chunk - 1]
             before = text[lead : stop[chunk - 1]]
             if before[0] in "([\"'“":
@@ -208,7 +209,7 @@ def _chunks(codes: Codes, free: Bool) -> tuple[list[int], list[int], list[int]]:
     size = codes.shape[0]
     word = GROUP[codes] == G_WORD
     hot = (codes == DIGIT) | (codes == SLASH) | (codes == BACKSLASH)
-    marks = np.flatnonzero((codes >= JOIN) & (codes <= OPEN) & (codes != SLASH))
+    marks = ((codes >= JOIN) & (codes <= OPEN) & (codes != SLASH)).nonzero()[0]
     if marks.size:
         kind = codes[marks]
         before = word[np.maximum(marks - 1, 0)] & (marks > 0)
@@ -218,25 +219,26 @@ def _chunks(codes: Codes, free: Bool) -> tuple[list[int], list[int], list[int]]:
         hot[marks] |= (kind == COLON) & (codes[next_] == COLON)
         hot[marks] |= (kind == JOIN) & ~before & (after | (codes[next_] == JOIN))
         hot[marks] |= (kind == DOT) & before  # U.S.: the inner dot is a letter by now
-    at = np.flatnonzero(hot & free)
+    at = (hot & free).nonzero()[0]
     if not at.size:
         return [], [], []
     solid = np.zeros(size + 2, np.bool_)
     np.greater(codes, BREAK, out=solid[1:-1])
     solid[1:-1] &= free
-    edges = np.flatnonzero(solid[1:] != solid[:-1])
+    edges = (solid[1:] != solid[:-1]).nonzero()[0]
     begin, stop = edges[::2], edges[1::2]
     chunk = np.searchsorted(begin, at, side="right") - 1
-    wanted = np.flatnonzero(np.bincount(chunk))
+    wanted = np.bincount(chunk).nonzero()[0]
     return begin.tolist(), stop.tolist(), wanted.tolist()
 
 
-def _widened(atoms: list[Atom], codes: Codes) -> list[Atom]:
+def _widened(atoms: list[Atom], codes: Codes, free: Bool) -> list[Atom]:
     """Atoms that start or end within a word take the whole of it in; overlapping ones join."""
     if not atoms:
         return atoms
     word = np.zeros(codes.shape[0] + 1, np.bool_)
     np.equal(GROUP[codes], G_WORD, out=word[:-1])
+    word[:-1] &= free
     spans = np.asarray([a[:2] for a in atoms], np.int64)
     inner = (spans > 0) & word[spans] & word[spans - 1]
     if not inner.any():

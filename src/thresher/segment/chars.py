@@ -99,20 +99,21 @@ def _fill(codes: Iterable[int]) -> None:
 _fill(range(0x250))
 
 
-def classify(text: str) -> tuple[Codes, Bool]:
+def classify(text: str) -> tuple[Codes, Bool | None]:
     """Class of every character, the same over a grapheme cluster, and where clusters start.
 
     Args:
         text: any string, lone surrogates included.
 
     Returns:
-        Classes, Shape: (C,), and starts of grapheme clusters, Shape: (C,); C is ``len(text)``.
+        Classes, Shape: (C,), and starts of grapheme clusters, Shape: (C,), or
+        None where every character is one; C is ``len(text)``.
     """
     if text.isascii():
         codes: NDArray[np.uint8] | NDArray[np.uint32] = np.frombuffer(
             text.encode("ascii"), np.uint8
         )
-        return _TABLE[codes], np.ones(len(text), np.bool_)
+        return _TABLE[codes], None
     codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     found = _TABLE[codes]
     if not found.all():
@@ -120,7 +121,7 @@ def classify(text: str) -> tuple[Codes, Bool]:
         found = _TABLE[codes]
     glue = found >= _GLUE
     if not glue.any():
-        return found, np.ones(len(text), np.bool_)
+        return found, None
     found &= _GLUE - 1
     starts = _clusters(text, glue)
     at = np.maximum.accumulate(np.where(starts, np.arange(len(text)), 0))

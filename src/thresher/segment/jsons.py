@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from thresher.segment.layout import LONG, Layout, Lines
 
+DEEP = 50  # containers are not cut below this depth
 SHORT = 200  # a JSON value up to this length is one unit
 
 _STRING = r'"(?:[^"\\\n]|\\.)*+"'
@@ -156,7 +157,7 @@ def _elements(layout: Layout, text: str, start: int, end: int) -> list[int]:
     while at < len(tokens):
         where = tokens[at]
         char = text[where]
-        if char in "[{" and tokens[match[at]] - where <= SHORT:
+        if char in "[{" and (tokens[match[at]] - where <= SHORT or len(stack) > DEEP):
             at = match[at]  # a short container is part of its element
         elif char in "[{":
             begin = _solid(text, begin)

@@ -28,8 +28,8 @@ def hosts(codes: Codes, start: Int64, end: Int64, kind: Codes, sentence: Int32) 
     """
     units = start.shape[0]
     host = np.full(units, -1, np.int32)
-    marks = np.flatnonzero(kind == _PUNCT)
-    words = np.flatnonzero(kind < _PUNCT)
+    marks = (kind == _PUNCT).nonzero()[0]
+    words = (kind < _PUNCT).nonzero()[0]
     if not marks.size or not words.size:
         return host
     at = np.searchsorted(words, marks)

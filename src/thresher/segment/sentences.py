@@ -49,12 +49,12 @@ def sentence_ids(
     """
     count = start.shape[0]
     new = np.zeros(count + 1, np.bool_)
-    marks = np.flatnonzero((codes == STOP) | (codes == DOT))
+    marks = ((codes == STOP) | (codes == DOT)).nonzero()[0]
     if marks.size:
         owner = np.searchsorted(start, marks, side="right") - 1
         own = kind[owner]
         ends = (own == _PUNCT) | ((own < _PUNCT) & (end[owner] == marks + 1))
-        rows = np.flatnonzero(np.bincount(owner[ends], minlength=0)).tolist()
+        rows = np.bincount(owner[ends]).nonzero()[0].tolist()
         units = _Units(text, start.tolist(), end.tolist(), kind.tolist())
         new[[_after(units, unit) for unit in rows]] = True
     new[np.searchsorted(start, np.asarray(breaks, np.int64), side="left")] = True
