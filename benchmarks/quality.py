@@ -1,9 +1,13 @@
 """What compression costs in answers, against every plain alternative at the same exact budget.
 
-    python benchmarks/quality.py run --data qa/dev --out results.json --cache FOLDER
+    python benchmarks/quality.py run --data qa/dev --out results/survival.json --cache FOLDER
+    python benchmarks/quality.py read --data qa/dev --limit 20 --causal MODEL --out results/r.json
+    python benchmarks/quality.py faithfulness | cost | tasks ... --out results/NAME.json
     python benchmarks/quality.py page results/*.json --out docs/quality.md
 
-`run` compresses every item by every method at every ratio; interrupted, it goes on where it was.
+`run` compresses every item by every method at every ratio and measures survival; interrupted, it
+goes on where it was. `read` lets a local causal model read the texts, `faithfulness` applies rules
+to them, `cost` times the compressor, `tasks` looks at prompts that are no questions over passages.
 `page` turns result files into the page with tables and plots.
 """
 
@@ -18,23 +22,40 @@ from typing import Any
 
 from tqdm import tqdm
 
-from thresher_eval import RATIOS, EvalConfig, run
+from thresher import Compressor
+from thresher.scoring.entropy import EntropyScorer
+from thresher_eval import RATIOS, EvalConfig, Run, load, run, studies
+from thresher_eval.page import write_page
+from thresher_eval.readers import CausalReader
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("run")
-    one.add_argument("--data", type=Path, required=True, help=".jsonl file or folder")
-    one.add_argument("--out", type=Path, required=True)
-    one.add_argument("--methods", nargs="*", default=[])
-    one.add_argument("--ratios", nargs="*", type=float, default=list(RATIOS))
-    one.add_argument("--sets", nargs="*", default=[])
-    one.add_argument("--limit", type=int, help="items a set")
-    one.add_argument("--seed", type=int, default=0)
-    add_models(one)
+    for name in ("run", "read", "faithfulness", "cost", "tasks"):
+        one = commands.add_parser(name)
+        what = "folder with gsm8k_test.jsonl and bbh_cot_prompts.jsonl" if name == "tasks" else ""
+        one.add_argument("--data", type=Path, required=True, help=what or ".jsonl file or folder")
+        one.add_argument("--out", type=Path, required=True)
+        one.add_argument("--methods", nargs="*", default=[])
+        one.add_argument("--ratios", nargs="*", type=float, default=list(RATIOS))
+        one.add_argument("--ratio", type=float, default=0.25, help="of read and faithfulness")
+        one.add_argument("--sets", nargs="*", default=[])
+        one.add_argument("--limit", type=int, help="items a set")
+        one.add_argument("--seed", type=int, default=0)
+        one.add_argument("--name", default="SmolLM2-135M-Instruct", help="of the reader")
+        add_models(one)
+    last = commands.add_parser("page")
+    last.add_argument("results", type=Path, nargs="+")
+    last.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    _run(arguments)
+    if arguments.command == "page":
+        write_page(arguments.results, arguments.out)
+        return
+    result = _COMMANDS[arguments.command](arguments)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps({"out": arguments.out.name, "kind": result["kind"]}))
 
 
 def add_models(parser: argparse.ArgumentParser) -> None:
@@ -43,8 +64,8 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="small", help="Thresher's model")
     parser.add_argument("--bi-encoder", default=default_bi_encoder())
     parser.add_argument("--cross-encoder")
-    parser.add_argument("--causal", help="causal language model of the entropy methods")
-    parser.add_argument("--cache", type=Path, help="folder for compressed texts")
+    parser.add_argument("--causal", help="causal language model of the entropy methods and readers")
+    parser.add_argument("--cache", type=Path, help="folder for compressed texts and readings")
 
 
 def models(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -61,9 +82,9 @@ def default_bi_encoder() -> str:
     return "sentence-transformers/all-MiniLM-L6-v2"
 
 
-def _run(arguments: argparse.Namespace) -> None:
+def _compressed(arguments: argparse.Namespace, ratios: tuple[float, ...]) -> Run:
     config = EvalConfig(
-        ratios=tuple(arguments.ratios),
+        ratios=ratios,
         methods=tuple(arguments.methods),
         sets=tuple(arguments.sets),
         limit=arguments.limit,
@@ -73,15 +94,62 @@ def _run(arguments: argparse.Namespace) -> None:
     found = run(arguments.data, config, progress=partial(tqdm, desc="compress", smoothing=0.02))
     for name, why in found.skipped.items():
         print(f"left out {name}: {why}")
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    result = found.to_dict()
-    arguments.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    return found
+
+
+def _run(arguments: argparse.Namespace) -> dict[str, Any]:
+    found = _compressed(arguments, tuple(arguments.ratios))
     for measure in ("survival", "chain"):
-        print(f"{measure:44s}" + "".join(f"{r:>8}" for r in config.ratios))
+        print(f"{measure:44s}" + "".join(f"{r:>8}" for r in arguments.ratios))
         for name in found.outcomes:
-            means = [found.estimate(name, r, measure).mean for r in config.ratios]
+            means = [found.estimate(name, r, measure).mean for r in arguments.ratios]
             print(f"  {name:42s}" + "".join(f"{100 * m:8.1f}" for m in means))
-    print(json.dumps({"out": arguments.out.name, "items": len(found.items)}))
+    ratio = 0.25 if 0.25 in arguments.ratios else arguments.ratios[0]
+    return found.to_dict() | {"losses": studies.losses(found, ratio)}
+
+
+def _read(arguments: argparse.Namespace) -> dict[str, Any]:
+    found = _compressed(arguments, (arguments.ratio,))
+    reader = CausalReader(EntropyScorer(arguments.causal))
+    cache = None if arguments.cache is None else arguments.cache / "readings.jsonl"
+    return studies.read(
+        found,
+        arguments.ratio,
+        reader,
+        name=arguments.name,
+        cache=cache,
+        progress=partial(tqdm, desc="read", smoothing=0.02),
+    )
+
+
+def _faithfulness(arguments: argparse.Namespace) -> dict[str, Any]:
+    return studies.faithful(_compressed(arguments, (arguments.ratio,)), arguments.ratio)
+
+
+def _cost(arguments: argparse.Namespace) -> dict[str, Any]:
+    items = load(arguments.data, sets=arguments.sets, limit=arguments.limit, seed=arguments.seed)
+    compressor = Compressor(arguments.model, counter=arguments.counter)
+    return studies.costs(compressor, items, arguments.ratios)
+
+
+def _tasks(arguments: argparse.Namespace) -> dict[str, Any]:
+    config = EvalConfig(
+        ratios=(arguments.ratio,),
+        methods=tuple(arguments.methods),
+        seed=arguments.seed,
+        **models(arguments),
+    )
+    reader = None if arguments.causal is None else CausalReader(EntropyScorer(arguments.causal))
+    return studies.tasks(arguments.data, config, reader, limit=arguments.limit or 40)
+
+
+_COMMANDS = {
+    "run": _run,
+    "read": _read,
+    "faithfulness": _faithfulness,
+    "cost": _cost,
+    "tasks": _tasks,
+}
 
 
 if __name__ == "__main__":

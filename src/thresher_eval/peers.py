@@ -15,6 +15,7 @@ from thresher_eval.measures import Kept, joined
 from thresher_eval.packing import Counter, largest, words
 
 _STEPS = 100
+_COARSE_STEPS = 20
 _PROMPT = """\
 Shorten the passages below to at most {words} words, keeping what is needed to answer the question.
 Write the shortened text only.
@@ -129,22 +130,19 @@ def llama_index_optimizer(count: Counter, embeddings: SentenceEmbeddings) -> Met
 
     def method(item: Item, budget: int) -> Kept:
         bundle = schema.QueryBundle(item.question)
-
-        def make(n: int) -> Kept:
-            if n == 0:
-                return ()
+        for n in range(_COARSE_STEPS, 0, -1):  # not monotone: a cutoff below one sentence keeps all
             optimizer = optimizers.SentenceEmbeddingOptimizer(
-                embed_model=adapter, percentile_cutoff=n / _STEPS, tokenizer_fn=split
+                embed_model=adapter, percentile_cutoff=n / _COARSE_STEPS, tokenizer_fn=split
             )
             nodes = [
                 schema.NodeWithScore(node=schema.TextNode(text=t, metadata={"index": i}))
                 for i, t in enumerate(item.texts)
             ]
             found = optimizer.postprocess_nodes(nodes, query_bundle=bundle)
-            return tuple((x.node.metadata["index"], x.node.text) for x in found if x.node.text)
-
-        kept = largest(make, _STEPS, budget, count).kept
-        return kept or _first_words(item, budget, count)
+            kept = tuple((x.node.metadata["index"], x.node.text) for x in found if x.node.text)
+            if count(joined(kept)) <= budget:
+                return kept
+        return _first_words(item, budget, count)
 
     return method
 

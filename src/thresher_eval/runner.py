@@ -247,6 +247,7 @@ class Run:
                             where = {"method": method, "ratio": ratio, "set": name, "measure": key}
                             rows.append(where | _rounded(found))
         return {
+            "kind": "survival",
             "environment": environment(),
             "config": self.config.to_dict(),
             "items": {n: len(self.chosen(n)) for n in names},

@@ -12,6 +12,7 @@ from thresher.errors import ModelError
 from thresher.scoring.entropy import EntropyScorer
 from thresher_eval import METHODS, Tools
 from thresher_eval.measures import joined
+from thresher_eval.readers import CausalReader
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
@@ -109,3 +110,19 @@ def test_rule_based_methods_meet_the_budget(scorer: EntropyScorer, name: str, bu
 def test_a_folder_without_a_model_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="causal language model"):
         EntropyScorer(tmp_path)
+
+
+def test_a_causal_reader_answers_and_says_how_likely(scorer: EntropyScorer) -> None:
+    reader = CausalReader(scorer, longest=4)
+    context = item().context()
+    tokens = reader.tokens("Where?", context)
+    assert len(tokens) <= 4
+    assert isinstance(reader.answer("Where?", context), str)
+    log_probability, agreement = reader.examine("Where?", context, ["Sweden"], tokens)
+    assert log_probability < 0
+    assert agreement == 1 or not tokens
+    ids = scorer.encode(" Sweden")
+    prompt = reader.prompt("Where?", context)
+    expected = direct(scorer, np.r_[prompt, ids])[-len(ids) :].mean()
+    assert log_probability == pytest.approx(-expected, rel=1e-3)
+    assert reader.perplexity(context) > 1
