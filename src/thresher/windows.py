@@ -40,14 +40,18 @@ class Tokens:
         return int(self.ids.shape[0])
 
 
+def clean(text: str) -> str:
+    """The text with lone surrogates, which no tokenizer accepts, read as U+FFFD."""
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
 def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[Tokens]:
     """Tokenise texts without special tokens, truncation or padding.
 
     Lone surrogates, which no tokenizer accepts, are read as U+FFFD; offsets are unaffected.
     """
-    clean = [t if t.isascii() else _SURROGATE.sub("\ufffd", t) for t in texts]
     out = []
-    for encoding in tokenizer.encode_batch(clean, add_special_tokens=False):
+    for encoding in tokenizer.encode_batch([clean(t) for t in texts], add_special_tokens=False):
         offsets = np.asarray(encoding.offsets, dtype=np.int32).reshape(-1, 2)
         ids = np.asarray(encoding.ids, dtype=np.int64)
         out.append(Tokens(ids, offsets[:, 0].copy(), offsets[:, 1].copy()))
