@@ -66,7 +66,7 @@ parity: $(VENV)/.parity  ## the same words as llmlingua 0.2.2
 	  HF_HUB_OFFLINE=1 $(BIN)/pytest tests/parity $(ARGS)
 
 conformance-langchain: $(VENV)/.dev  ## LangChain's own standard tests
-	@$(PIP) $(DEV) pytest-mock pytest-socket syrupy
+	@$(PIP) $(DEV) --group integrations/langchain/pyproject.toml:conformance
 	@cd integrations/langchain && ../../$(PY) scripts/conformance.py $(ARGS)
 
 bench-speed: $(VENV)/.parity  ## against llmlingua with the same weights, in one run

@@ -383,7 +383,16 @@ class Settings:
 
 def test_options_are_the_fields_of_a_dataclass() -> None:
     options = {o.name: o for o in params_of(Settings)}
-    assert list(options) == ["files", "source", "target", "names", "fast", "kind", "rate"]
+    assert list(options) == [
+        "files",
+        "source",
+        "target",
+        "names",
+        "fast",
+        "kind",
+        "progress",
+        "rate",
+    ]
     assert options["source"].required
     assert isinstance(options["source"], click.Option)
     assert options["source"].help == "Where from and where to."
@@ -393,7 +402,7 @@ def test_options_are_the_fields_of_a_dataclass() -> None:
     context = command.make_context(
         "x", ["f", "g", "--source", "s", "--no-fast", "--kind", "y", "--rate", "2"]
     )
-    assert build(Settings, context.params) == Settings(
+    assert build(Settings, {**context.params, "progress": False}) == Settings(
         (Path("f"), Path("g")), Path("s"), fast=False, kind="y", inner=Inner(2.0)
     )
 

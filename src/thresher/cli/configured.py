@@ -63,24 +63,31 @@ class ConfiguredCommand(click.Command):
             for name, value in values.items()
             if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
         }
-        values[_PROGRESS] = sys.stderr is not None and sys.stderr.isatty()
+        if values.get(_PROGRESS) is None:
+            values[_PROGRESS] = sys.stderr is not None and sys.stderr.isatty()
         return self._then(build(self._dataclass(), values), given, **own)
 
 
 def params_of(config: type) -> Iterator[click.Parameter]:
     """An option for each field that a command line can give; others keep their default.
 
-    A sequence without a default becomes the command's arguments. ``progress`` is no option:
-    bars are shown where stderr is a terminal.
+    A sequence without a default becomes the command's arguments. Progress is shown on a terminal
+    unless the user says otherwise.
     """
     for field, kind, described in _fields(config):
         if dataclasses.is_dataclass(kind) and isinstance(kind, type):
             yield from params_of(kind)
             continue
         shape = _shape(kind)
-        if shape is None or field.name == _PROGRESS:
+        if shape is None:
             continue
-        if "multiple" in shape and _default(field) is dataclasses.MISSING:
+        if field.name == _PROGRESS:
+            yield click.Option(
+                ["--progress/--no-progress"],
+                default=None,
+                help=f"{described} Default: on a terminal.",
+            )
+        elif "multiple" in shape and _default(field) is dataclasses.MISSING:
             name = field.name.removesuffix("s").upper()
             yield click.Argument(
                 [field.name], nargs=-1, required=True, type=shape["type"], metavar=f"{name}..."
