@@ -39,7 +39,8 @@ def printed(folder: Path) -> str:
     passages = re.split(r"\n\n(?=\[)", prompt.partition("\n\nQuestion: ")[0])[1:]
     head, _, rest = text.partition("\n\n" + passages[1])
     lines = [TIME.sub("", line).rstrip() for line in head.split("\n")]
-    lines += ["", "[...]", "", "Question: " + rest.rpartition("\n\nQuestion: ")[2]]
+    asked = "Question: " + rest.rpartition("\n\nQuestion: ")[2]
+    lines += ["", "[...]", "", *asked.split("\n")]
     wrapped = [textwrap.fill(x, WIDTH) if len(x) > WIDTH else x for x in lines]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(wrapped))
 
