@@ -19,9 +19,8 @@ CALLS = {"agents": 0}
 def create_agent(*args: Any, **kwargs: Any) -> Any:
     """The original, with the middleware appended."""
     CALLS["agents"] += 1
-    added = ThresherMiddleware(
-        max_tokens=20, min_tokens=4
-    )  # small: even short texts are compressed
+    budget = int(os.environ.get("THRESHER_MAX_TOKENS", "1000"))
+    added = ThresherMiddleware(max_tokens=budget)
     kwargs["middleware"] = [*kwargs.get("middleware", ()), added]
     return _original(*args, **kwargs)
 
