@@ -8,7 +8,6 @@ by word on labelled rows, one window a call, which is how the core runs it.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,11 +25,10 @@ from thresher_train.graph import GRAPH_OUTPUTS, INPUTS, QuantConfig
 from thresher_train.metrics import agreement, spearman
 from thresher_train.score import Forward, measure, word_scores
 
-logger = logging.getLogger(__name__)
-
 FLOAT_FILE = "model.safetensors"
 INT8_FILE = "model.int8.onnx"
 GATE_RATES = (0.25, 0.5, 0.75)
+CALIBRATION_ROWS = 48
 
 
 class GateError(ModelError):
@@ -48,7 +46,8 @@ class ExportConfig:
         minimum_agreement: Smallest share of words with the same decision at each rate.
         maximum_auc_loss: Largest loss of word AUC.
         quantization: How the int8 graph is made.
-        data: Files of training rows, whose sources and licences the model card names.
+        data: Files of training rows: the model card names their sources and licences, and the
+            int8 graph is calibrated on some of them (on rows of ``check`` where there are none).
         base: Name of the base model for the card, and for the ``thresher`` block.
         version: Version of the model for the ``thresher`` block.
     """
@@ -121,7 +120,7 @@ def export(config: ExportConfig) -> ExportReport:
     """
     from transformers import AutoModelForTokenClassification
 
-    from thresher_train.graph import write_float_graph, write_int8_graph
+    from thresher_train.graph import write_float_graph
 
     if not (config.model / "config.json").is_file():
         raise FileNotFoundError(
@@ -131,7 +130,7 @@ def export(config: ExportConfig) -> ExportReport:
     with TemporaryDirectory() as scratch:
         float_graph, int8_graph = Path(scratch) / "float.onnx", Path(scratch) / INT8_FILE
         write_float_graph(model, float_graph)
-        write_int8_graph(float_graph, int8_graph, config.quantization)
+        _quantize(config, float_graph, int8_graph)
         gate = None
         if config.check is not None:
             gate = compare(float_graph, int8_graph, config.model, config.check)
@@ -143,6 +142,23 @@ def export(config: ExportConfig) -> ExportReport:
     _write_card(config, gate)
     sizes = {p.name: p.stat().st_size for p in sorted(config.output.iterdir()) if p.is_file()}
     return ExportReport(config.output, sizes, gate)
+
+
+def _quantize(config: ExportConfig, float_graph: Path, int8_graph: Path) -> None:
+    """Smooth where there is something to calibrate on, then quantise."""
+    from thresher_train.graph import write_int8_graph
+    from thresher_train.smooth import smooth
+
+    settings = config.quantization
+    files = [*config.data, *([config.check] if config.check else [])]
+    found = (keep_windows(config.model, path, limit=CALIBRATION_ROWS)[1] for path in files)
+    windows = next((w for w in found if w), []) if settings.smoothing else []
+    if not windows:
+        write_int8_graph(float_graph, int8_graph, settings)
+        return
+    even = int8_graph.with_name("even.onnx")
+    smooth(float_graph, even, windows, alpha=settings.smoothing, skip=settings.float_nodes)
+    write_int8_graph(even, int8_graph, settings)
 
 
 def _write_card(config: ExportConfig, gate: Gate | None) -> None:
@@ -198,10 +214,13 @@ def onnx_forward(path: Path, *, threads: int = 0) -> Forward:
     return forward
 
 
-def keep_windows(folder: Path, check: Path) -> tuple[list[Labelled], list[Window]]:
-    """Label and encode passage rows for a model folder."""
+def keep_windows(
+    folder: Path, check: Path, *, limit: int | None = None
+) -> tuple[list[Labelled], list[Window]]:
+    """Label and encode the first ``limit`` passage rows for a model folder."""
     tokenizer, block = load_tokenizer(folder), thresher_block(folder)
-    rows = [label_keep(row) for row in read_rows(check)]
+    chosen = [row for row in read_rows(check) if "question" not in row][:limit]
+    rows = [label_keep(row) for row in chosen]
     windows = [
         window
         for index, row in enumerate(rows)
@@ -240,6 +259,7 @@ def _write_weights(model: Any, output: Path) -> None:
 
     state = {k: v.detach().to(torch.float16).contiguous() for k, v in model.state_dict().items()}
     save_file(state, output / FLOAT_FILE, metadata={"format": "pt"})
+    (output / FLOAT_FILE).chmod(0o644)
     model.config.dtype = "float16"
     model.config.save_pretrained(str(output))
     model.config.dtype = "float32"

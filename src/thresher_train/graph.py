@@ -9,6 +9,7 @@ Axis letters: B windows, T tokens, O outputs, H hidden size, V vocabulary.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,12 +37,15 @@ class QuantConfig:
         per_channel: One scale for each column of a weight instead of one for the whole.
         float_nodes: Parts of names of matrix products that stay in float32.
         quantize_embeddings: Store word embeddings as int8 with a scale a row.
+        smoothing: How much of the activation outliers moves into the weights first, 0 to 1
+            (0: nothing is done).
     """
 
     reduce_range: bool = True
     per_channel: bool = True
     float_nodes: tuple[str, ...] = ("classifier",)
     quantize_embeddings: bool = True
+    smoothing: float = 0.7
 
 
 class _Graph(nn.Module):
@@ -70,18 +74,31 @@ def write_float_graph(model: Any, path: Path) -> None:
     implementation = model.config._attn_implementation
     model.set_attn_implementation("eager")
     try:
-        torch.onnx.export(
-            _Graph(model, types=types).eval(),
-            example,
-            str(path),
-            input_names=list(INPUTS),
-            output_names=list(GRAPH_OUTPUTS),
-            dynamic_axes=axes,
-            opset_version=17,
-            dynamo=False,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # notes on tracing, which the gate makes moot
+            _trace(model, types=types, example=example, path=path, axes=axes)
     finally:
         model.set_attn_implementation(implementation)
+
+
+def _trace(
+    model: Any,
+    *,
+    types: bool,
+    example: tuple[Tensor, ...],
+    path: Path,
+    axes: dict[str, dict[int, str]],
+) -> None:
+    torch.onnx.export(
+        _Graph(model, types=types).eval(),
+        example,
+        str(path),
+        input_names=list(INPUTS),
+        output_names=list(GRAPH_OUTPUTS),
+        dynamic_axes=axes,
+        opset_version=17,
+        dynamo=False,
+    )
 
 
 def write_int8_graph(source: Path, target: Path, config: QuantConfig) -> None:
