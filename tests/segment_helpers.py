@@ -39,3 +39,19 @@ def kind_of(text: str, unit: str) -> Kind:
 def support_of(text: str) -> list[str]:
     seg = segment(text)
     return [u for u, s in zip(unit_texts(text, seg), seg.support, strict=True) if s]
+
+
+def acyclic(rows: np.ndarray, units_: int) -> bool:
+    waiting = np.bincount(rows[:, 1], minlength=units_) if rows.size else np.zeros(units_, int)
+    ready = [u for u in range(units_) if not waiting[u]]
+    follow: dict[int, list[int]] = {}
+    for unit, needed in rows.tolist():
+        follow.setdefault(unit, []).append(needed)
+    seen = 0
+    while ready:
+        seen += 1
+        for needed in follow.get(ready.pop(), []):
+            waiting[needed] -= 1
+            if not waiting[needed]:
+                ready.append(needed)
+    return seen == units_

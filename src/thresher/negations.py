@@ -81,6 +81,7 @@ _PREFIXES = (("않", (0, 3)), ("없", (1, 3)), ("못", (2, 1)), ("아니", (0, 3
 _WHOLE = {"안": (2, 0), "못": (2, 0)}
 _NOT_HERE = frozenset("非常 未来 未來 别人 別人 無料 别的 非洲".split())  # noqa: SIM905
 _OBJECTS = frozenset("none nobody nothing nowhere never".split())  # noqa: SIM905
+_CONJUNCTIONS = frozenset("unless except without nor ohne sans".split())  # noqa: SIM905
 _AUXILIARY_TEXT = """am is are was were be been being do does did has have had will would can could
 shall should may might must need ought dare seems seem appears appear 'm 're 's"""
 _AUXILIARIES = frozenset(_AUXILIARY_TEXT.split())
@@ -125,12 +126,14 @@ def negation_edges(text: str, segmentation: Segmentation) -> Int32:
     if not found:
         return np.zeros((0, 2), np.int32)
     clauses = _Clauses(words, segmentation)
-    edges: list[tuple[int, int]] = []
+    size = len(words)
+    edges: list[int] = []
     for unit, (after, before) in found.items():
         reach = [*clauses.forward(unit, after), *clauses.backward(unit, before)]
         reach += clauses.auxiliary(unit)
-        edges += [(x, unit) for x in reach if x not in found or x > unit]
-    return np.asarray(sorted(set(edges)), np.int32).reshape(-1, 2)
+        edges += [x * size + unit for x in reach if x > unit or x not in found]
+    rows = np.unique(np.asarray(edges, np.int64))
+    return np.stack(np.divmod(rows, size), 1).astype(np.int32)
 
 
 def _find(words: Sequence[str], segmentation: Segmentation) -> dict[int, tuple[int, int]]:
@@ -228,6 +231,8 @@ class _Clauses:
 
     def auxiliary(self, unit: int) -> list[int]:
         """The verb that stands just before: "does not", "is certainly not", "found nothing"."""
+        if self.words[unit] in _CONJUNCTIONS:
+            return []
         near = list(self.backward(unit, 2))
         out = [x for x in near if self.words[x] in _AUXILIARIES]
         if self.words[unit] in _OBJECTS and near:

@@ -16,6 +16,7 @@ from thresher.segment.chars import (
     G_SEA,
     G_WORD,
     GROUP,
+    INNER_DOT,
     JOIN,
     LETTER,
     OPEN,
@@ -36,6 +37,9 @@ __all__ = ["segment", "unit_texts"]
 _WORD, _NUMBER, _ATOM, _PUNCT = (
     np.uint8(k) for k in (Kind.WORD, Kind.NUMBER, Kind.ATOM, Kind.PUNCT)
 )
+_WORDLIKE = GROUP == G_WORD
+_JOINING = np.zeros(32, np.bool_)
+_JOINING[[JOIN, DOT]] = True
 _KIND_OF_GROUP = np.full(8, _WORD, np.uint8)
 _KIND_OF_GROUP[G_PUNCT] = _PUNCT
 
@@ -58,7 +62,8 @@ def segment(text: str) -> Segmentation:
     lines = layout(text)
     codes, clusters = classify(text)
     codes = _joined(codes)
-    atoms, breaks = find_atoms(text, codes, ~_inside(len(text), _spans(lines.units)))
+    free = ~_inside(len(text), _spans(lines.units)) if lines.units else np.ones(len(text), np.bool_)
+    atoms, breaks = find_atoms(text, codes, free)
     lines.breaks += breaks
     begin, cover, kinds = _borders(text, codes, clusters, atoms, lines)
     return _assemble(text, codes, begin, cover, kinds, lines)
@@ -84,14 +89,10 @@ def _empty() -> Segmentation:
 
 
 def _joined(codes: Codes) -> Codes:
-    """Hyphens, apostrophes and dots within a word become letters. Shape: (C,) -> (C,)."""
-    at = ((codes == JOIN) | (codes == DOT)).nonzero()[0]
-    at = at[(at > 0) & (at < codes.shape[0] - 1)]
-    inside = at[(GROUP[codes[at - 1]] == G_WORD) & (GROUP[codes[at + 1]] == G_WORD)]
-    if not inside.size:
-        return codes
-    codes = codes.copy()
-    codes[inside] = LETTER
+    """Hyphens, apostrophes and dots within a word become part of it. Shape: (C,) -> (C,)."""
+    at = _JOINING[codes[1:-1]].nonzero()[0]  # the character before each
+    inside = at[_WORDLIKE[codes[at]] & _WORDLIKE[codes[at + 2]]] + 1
+    codes[inside] = np.where(codes[inside] == DOT, INNER_DOT, LETTER)
     return codes
 
 

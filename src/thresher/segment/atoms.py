@@ -14,6 +14,7 @@ from thresher.segment.chars import (
     DOT,
     G_WORD,
     GROUP,
+    INNER_DOT,
     JOIN,
     OPEN,
     SLASH,
@@ -68,6 +69,11 @@ _BLOCK_TAGS = frozenset(_BLOCKS.split())
 _MATH = re.compile(
     r"\$(?=[A-Za-z\\({|])[^\s$](?:[^$\n]{0,80}?[^\s$\\])?\$(?![\w$])|\\\([^\n$]{1,80}?\\\)"
 )
+_WORDLIKE = GROUP == G_WORD
+_HOT = np.zeros(32, np.bool_)
+_HOT[[DIGIT, SLASH, BACKSLASH]] = True
+_MAYBE_HOT = np.zeros(32, np.bool_)
+_MAYBE_HOT[[DOT, OPEN, COLON, JOIN]] = True
 _ONE_SPACE = frozenset(" \u00a0\u2009\u202f")
 _TICKS = re.compile(r"`+|\n")
 _PAIRS = {")": "(", "]": "[", "}": "{"}
@@ -207,18 +213,20 @@ def inline_code(text: str) -> list[Atom]:
 def _chunks(codes: Codes, free: Bool) -> tuple[list[int], list[int], list[int]]:
     """Starts and ends of the chunks between white space, and which of them may hold an atom."""
     size = codes.shape[0]
-    word = GROUP[codes] == G_WORD
-    hot = (codes == DIGIT) | (codes == SLASH) | (codes == BACKSLASH)
-    marks = ((codes >= JOIN) & (codes <= OPEN) & (codes != SLASH)).nonzero()[0]
+    hot = _HOT[codes]
+    marks = _MAYBE_HOT[codes].nonzero()[0]
     if marks.size:
         kind = codes[marks]
-        before = word[np.maximum(marks - 1, 0)] & (marks > 0)
-        next_ = np.minimum(marks + 1, size - 1)
-        after = word[next_]
-        hot[marks] = ((kind == DOT) & after) | ((kind == OPEN) & before)
-        hot[marks] |= (kind == COLON) & (codes[next_] == COLON)
-        hot[marks] |= (kind == JOIN) & ~before & (after | (codes[next_] == JOIN))
-        hot[marks] |= (kind == DOT) & before  # U.S.: the inner dot is a letter by now
+        around = np.zeros(size + 3, np.uint8)
+        around[2:-1] = codes
+        before, after = around[marks + 1], around[marks + 3]
+        inner, outer = _WORDLIKE[before], _WORDLIKE[after]
+        hot[marks] = (
+            (kind == DOT) & (outer | (around[marks] == INNER_DOT))  # .NET, U.S.
+            | (kind == OPEN) & inner  # f(
+            | (kind == COLON) & (after == COLON)  # a::b
+            | (kind == JOIN) & ~inner & (outer | (after == JOIN))  # -5, --flag
+        )
     at = (hot & free).nonzero()[0]
     if not at.size:
         return [], [], []

@@ -15,13 +15,13 @@ Codes = NDArray[np.uint8]
 
 SPACE, BREAK, LETTER, UPPER, DIGIT, SYMBOL = 1, 2, 3, 4, 5, 6
 JOIN, DOT, SLASH, COLON, OPEN, STOP, DASH, PUNCT = 7, 8, 9, 10, 11, 12, 13, 14
-HAN, KATA, HIRA, SEA, UNDER, BACKSLASH = 15, 16, 17, 18, 19, 20
+HAN, KATA, HIRA, SEA, UNDER, BACKSLASH, INNER_DOT = 15, 16, 17, 18, 19, 20, 21
 _GLUE = 0x80  # may belong to the grapheme cluster of a neighbour
 
 # groups: a unit never spans two of them, unless it is an atom
 G_SPACE, G_WORD, G_PUNCT, G_HAN, G_KATA, G_HIRA, G_SEA = range(7)
 GROUP = np.zeros(32, np.uint8)
-GROUP[[LETTER, UPPER, DIGIT, SYMBOL, UNDER, BACKSLASH]] = G_WORD
+GROUP[[LETTER, UPPER, DIGIT, SYMBOL, UNDER, BACKSLASH, INNER_DOT]] = G_WORD
 GROUP[[JOIN, DOT, SLASH, COLON, OPEN, STOP, DASH, PUNCT]] = G_PUNCT
 GROUP[[HAN, KATA, HIRA, SEA]] = (G_HAN, G_KATA, G_HIRA, G_SEA)
 

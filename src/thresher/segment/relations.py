@@ -33,16 +33,16 @@ def hosts(codes: Codes, start: Int64, end: Int64, kind: Codes, sentence: Int32) 
     if not marks.size or not words.size:
         return host
     at = np.searchsorted(words, marks)
-    before, after = words[np.maximum(at - 1, 0)], words[np.minimum(at, words.size - 1)]
-    has_before = (at > 0) & (sentence[before] == sentence[marks])
-    has_after = (at < words.size) & (sentence[after] == sentence[marks])
-    chunk = np.zeros(units, np.int32)
-    np.cumsum(start[1:] != end[:-1], out=chunk[1:])
-    touches_before = has_before & (chunk[before] == chunk[marks])
-    touches_after = has_after & (chunk[after] == chunk[marks])
+    before, after = words.take(at - 1, mode="clip"), words.take(at, mode="clip")
+    own = sentence[marks]
+    has_before = (before < marks) & (sentence[before] == own)
+    has_after = (after > marks) & (sentence[after] == own)
+    gaps = np.cumsum(start[1:] != end[:-1])  # white space up to each unit but the first
+    gaps = np.concatenate(([0], gaps))
+    one = (gaps[before] == gaps[marks]) & has_before
+    other = (gaps[after] == gaps[marks]) & has_after
     opens = codes[end[marks] - 1] == OPEN
-    one = touches_before ^ touches_after
-    forward = np.where(one, touches_after, opens | ~has_before) & has_after
+    forward = np.where(one ^ other, other, opens | ~has_before) & has_after
     host[marks] = np.where(forward, after, np.where(has_before, before, -1))
     return host
 
