@@ -217,7 +217,11 @@ def _faithfulness(result: Result) -> str:
     }  # fmt: skip
     wrong = ("violations_numbers", "violations_identifiers", "violations_negations")
     rows = [
-        [r["label"], *(f"{100 * r[k]:.1f}" for k in names), *(f"{r[k]:.0f}" for k in wrong)]
+        [
+            r["label"],
+            *(f"{100 * r[k]:.1f}" if k in r else "" for k in names),
+            *(f"{r[k]:.0f}" for k in wrong),
+        ]
         for r in result["rows"]
     ]
     return "\n\n".join(

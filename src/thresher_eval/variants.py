@@ -25,6 +25,7 @@ from thresher_eval.signals import Collected, collect
 from thresher_eval.tuning import NAMES, exact
 
 _EXTRA = ("query", "focus", "weights")
+_MODULES = {"entropy": ("entropy.py",), "peer": ("peers.py",)}
 
 
 def entry(name: str) -> Entry:
@@ -101,10 +102,8 @@ def tuned_method(
 
 def signature(name: str, tools: Tools) -> str:
     """A hash of all that a method's output depends on, to find it in a cache."""
-    parts: list[str] = [
-        name,
-        source_hash("thresher_eval", ("packing.py", "baselines.py", "entropy.py", "peers.py")),
-    ]
+    modules = ("packing.py", "baselines.py", *_MODULES.get(entry(name).family, ()))
+    parts: list[str] = [name, source_hash("thresher_eval", modules)]
     for use in entry(name).uses:
         if use == "scorer":
             parts.append(tools.scorer.fingerprint)

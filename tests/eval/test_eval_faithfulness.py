@@ -20,7 +20,7 @@ def test_mentions_are_found() -> None:
 
 def test_retention_is_the_share_of_the_sources_mentions() -> None:
     assert f.retention(SOURCE, SOURCE) == {"entities": 1, "numbers": 1, "identifiers": 1}
-    assert f.retention("Ada Byron 1843", SOURCE)["numbers"] == pytest.approx(1 / 2)
+    assert f.retention("Ada Byron 1843", SOURCE)["numbers"] == pytest.approx(1 / 3)
     assert f.retention("x", "nothing here") == {}
 
 
