@@ -28,7 +28,7 @@ Question: {question}
 def trimwise(count: Counter) -> Method:
     """Trimwise with the question: extractive spans under its own shared budget."""
     package = require("trimwise", "eval", "the trimwise baseline")
-    trimmer = package.Trimmer(config=package.TrimConfig(omission_marker=""))
+    trimmer = package.Trimmer(config=package.TrimConfig(omission_marker="…"))
 
     def method(item: Item, budget: int) -> Kept:
         def make(limit: int) -> Kept:
