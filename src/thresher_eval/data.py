@@ -88,7 +88,8 @@ def load(
     Args:
         source: file or folder.
         sets: names of the sets to read; all where empty.
-        limit: at most this many items of each set, drawn at random, in file order.
+        limit: at most this many items of each set, drawn at random, in file order; a larger limit
+            adds items to those of a smaller one.
         seed: of the draw.
 
     Raises:
@@ -108,8 +109,9 @@ def load(
             continue
         found = _read(file)
         if limit is not None and limit < len(found):
-            chosen = sorted(random.Random(seed).sample(range(len(found)), limit))
-            found = [found[i] for i in chosen]
+            order = list(range(len(found)))
+            random.Random(seed).shuffle(order)
+            found = [found[i] for i in sorted(order[:limit])]
         items += found
     return items
 
