@@ -38,6 +38,7 @@ class Vocabulary:
         before, after: special tokens around a chunk.
         special: token strings that are never words.
         unknown: id for what the model has no row for.
+        unknown_token: its name, or None where the tokenizer knows every text.
         size: rows of the original vocabulary.
         force: force tokens.
         placeholder: force tokens that are not one piece -> the token put in their place.
@@ -49,6 +50,7 @@ class Vocabulary:
     after: tuple[int, ...]
     special: frozenset[str]
     unknown: int
+    unknown_token: str | None
     size: int
     force: frozenset[str]
     placeholder: dict[str, str]
@@ -74,7 +76,9 @@ class Vocabulary:
         added = tokenizer.get_added_tokens_decoder()
         special = {t.content for t in added.values() if t.special}
         special -= {t for t in special if re.fullmatch(r"\[NEW\d+\]", t)}
-        unknown = _unknown(tokenizer)
+        unknown_token, unknown = _unknown(tokenizer)
+        if unknown_token is not None:
+            special.add(unknown_token)
         before, after = _ends(tokenizer, style, unknown)
         return cls(
             _with_tokens(tokenizer, tuple(placeholder.values())),
@@ -83,6 +87,7 @@ class Vocabulary:
             after,
             frozenset(special),
             unknown,
+            unknown_token,
             tokenizer.get_vocab_size(with_added_tokens=True),
             frozenset(force_tokens),
             placeholder,
@@ -285,8 +290,11 @@ def _chunk(
 ) -> Chunk:
     """Frame one chunk and cut it to the model's length, as the reference does: end first."""
     room = size - len(v.before)
-    tokens, spans = tokens[:room], spans[:room]
-    known = np.asarray(ids[:room], dtype=np.int64)
+    tokens, spans, ids = tokens[:room], spans[:room], ids[:room]
+    if v.unknown_token is not None:  # some tokenizers name an unknown piece by its spelling
+        named = zip(tokens, ids, strict=True)
+        tokens = [v.unknown_token if i == v.unknown else t for t, i in named]
+    known = np.asarray(ids, dtype=np.int64)
     known = np.where(known < v.size, known, v.unknown)
     framed = np.concatenate((v.before, known, v.after)).astype(np.int64)[:size]
     start, end = source.origin(spans)
@@ -369,10 +377,11 @@ def _style(tokenizer: Tokenizer) -> Style:
     return "marked" if any(p.startswith(_MARK) for p in pieces) else "other"
 
 
-def _unknown(tokenizer: Tokenizer) -> int:
-    named = [getattr(tokenizer.model, "unk_token", None), "<unk>", "[UNK]"]
-    ids = (tokenizer.token_to_id(n) for n in named if n)
-    return next((i for i in ids if i is not None), 0)
+def _unknown(tokenizer: Tokenizer) -> tuple[str | None, int]:
+    """Name and id of the unknown token; None and 0 where there is none."""
+    names = [getattr(tokenizer.model, "unk_token", None), "<unk>", "[UNK]"]
+    found = ((n, tokenizer.token_to_id(n)) for n in names if n)
+    return next(((n, i) for n, i in found if i is not None), (None, 0))
 
 
 def _ends(
