@@ -16,6 +16,11 @@ PIP := $(PY) -m pip install -qq --disable-pip-version-check
 DATA ?= $(or $(THRESHER_DATA),../shared/data)
 DEV := -c constraints-dev.txt
 
+# tiktoken's encodings lie in llama-index-core, so that nothing is downloaded
+OFFLINE = HF_HUB_OFFLINE=1 TIKTOKEN_CACHE_DIR="$$($(PY) -c 'import importlib.util, pathlib; \
+  at = importlib.util.find_spec("llama_index.core").origin; \
+  print(pathlib.Path(at).parent / "_static" / "tiktoken_cache")')"
+
 export TOKENIZERS_PARALLELISM := false
 
 .DEFAULT_GOAL := help
@@ -33,15 +38,15 @@ test: test-core test-langchain test-llama-index test-examples  ## every test
 
 test-core: $(VENV)/.dev
 	@echo "== core and training"
-	@$(BIN)/pytest tests --ignore=tests/parity $(ARGS)
+	@$(OFFLINE) $(BIN)/pytest tests --ignore=tests/parity $(ARGS)
 
 test-langchain: $(VENV)/.dev
 	@echo "== langchain-thresher"
-	@cd integrations/langchain && ../../$(BIN)/pytest $(ARGS)
+	@cd integrations/langchain && $(subst $(PY),../../$(PY),$(OFFLINE)) ../../$(BIN)/pytest $(ARGS)
 
 test-llama-index: $(VENV)/.dev
 	@echo "== llama-index-postprocessor-thresher"
-	@cd integrations/llama-index && ../../$(BIN)/pytest $(ARGS)
+	@cd integrations/llama-index && $(subst $(PY),../../$(PY),$(OFFLINE)) ../../$(BIN)/pytest $(ARGS)
 
 test-examples: $(VENV)/.dev
 	@echo "== examples"
@@ -61,21 +66,19 @@ format: $(VENV)/.dev  ## let ruff fix what it can
 
 parity: $(VENV)/.parity  ## the same words as llmlingua 0.2.2
 	@echo "== parity with llmlingua 0.2.2"
-	@TIKTOKEN_CACHE_DIR="$$($(PY) -c 'import llama_index.core as c, pathlib; \
-	  print(pathlib.Path(c.__file__).parent / "_static" / "tiktoken_cache")')" \
-	  HF_HUB_OFFLINE=1 $(BIN)/pytest tests/parity $(ARGS)
+	@$(OFFLINE) $(BIN)/pytest tests/parity $(ARGS)
 
 conformance-langchain: $(VENV)/.dev  ## LangChain's own standard tests
 	@$(PIP) $(DEV) --group integrations/langchain/pyproject.toml:conformance
 	@cd integrations/langchain && ../../$(PY) scripts/conformance.py $(ARGS)
 
-bench-speed: $(VENV)/.parity  ## against llmlingua with the same weights, in one run
-	@$(PY) benchmarks/speed.py $(ARGS)
+bench-speed: $(VENV)/.bench  ## against llmlingua with the same weights, in one run
+	@$(OFFLINE) $(PY) benchmarks/speed.py $(ARGS)
 
-bench-quality: $(VENV)/.parity  ## answers kept at each budget, plain rerankers among the baselines
+bench-quality: $(VENV)/.bench  ## answers kept at each budget, plain rerankers among the baselines
 	@mkdir -p bench
-	@$(PY) benchmarks/quality.py run --data $(DATA)/qa/dev --out bench/quality.json --cache bench/texts $(ARGS)
-	@$(PY) benchmarks/quality.py page bench/quality.json --out docs/quality.md
+	@$(OFFLINE) $(PY) benchmarks/quality.py run --data $(DATA)/qa/dev --out bench/quality.json --cache bench/texts $(ARGS)
+	@$(OFFLINE) $(PY) benchmarks/quality.py page bench/quality.json --out docs/quality.md
 
 train: $(VENV)/.dev  ## train the bundled model from labelled data: make train ARGS="--help"
 	@$(BIN)/thresher train $(ARGS)
@@ -107,4 +110,8 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints-dev.txt $(wildcard integr
 
 $(VENV)/.parity: $(VENV)/.dev
 	@$(PIP) $(DEV) --group parity
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.parity
+	@$(PIP) $(DEV) --group bench
 	@touch $@
