@@ -19,7 +19,7 @@ from thresher.analyse import parse
 from thresher.render import render
 from thresher.scoring.entropy import EntropyScorer
 from thresher.segment import unit_texts
-from thresher.types import Int64, Kind, Segmentation
+from thresher.types import Float32, Int64, Kind, Segmentation
 from thresher.windows import Tokens
 from thresher.words import overlaps
 from thresher_eval.baselines import Method
@@ -80,13 +80,19 @@ def _unit_information(
     text: str, tokens: Tokens, s: Segmentation, scorer: EntropyScorer, phrases: bool
 ) -> Floats:
     """Mean surprise of each unit, or of the phrase that it belongs to. Shape: (U,)."""
-    surprise = scorer.surprise(tokens.ids)
+    surprise = _surprise(scorer, tokens.ids.tobytes())
     token, unit = overlaps(tokens, s)
     group = _phrases(text, s) if phrases else np.arange(len(s))
     size = int(group.max()) + 1 if group.size else 0
     total = np.bincount(group[unit], weights=surprise[token], minlength=size)
     number = np.bincount(group[unit], minlength=size)
     return (total / np.maximum(number, 1))[group]
+
+
+@lru_cache(maxsize=64)
+def _surprise(scorer: EntropyScorer, ids: bytes) -> Float32:
+    """Surprise of a passage, which several methods ask for. Shape: (T,)."""
+    return scorer.surprise(np.frombuffer(ids, dtype=np.int64))
 
 
 def _phrases(text: str, s: Segmentation) -> Int64:
@@ -122,7 +128,9 @@ def llmlingua(scorer: EntropyScorer, count: Counter) -> Method:
     @lru_cache(maxsize=2)
     def encoded(item: Item) -> tuple[tuple[Tokens, ...], Floats]:
         tokens = tuple(p.tokens for p in parse(item.texts, scorer))
-        means = [float(scorer.surprise(t.ids).mean()) if len(t) else 0.0 for t in tokens]
+        means = [
+            float(_surprise(scorer, t.ids.tobytes()).mean()) if len(t) else 0.0 for t in tokens
+        ]
         return tokens, np.asarray(means)
 
     def method(item: Item, budget: int) -> Kept:
