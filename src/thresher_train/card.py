@@ -138,10 +138,10 @@ def _measures(facts: CardFacts) -> str:
     text = "## Measures\n\nOn held-out documents, words as units.\n\n"
     text += "| measure | float32 | int8 |\n|---|---|---|\n" + "\n".join(rows) + "\n"
     if facts.gate:
-        shares = ", ".join(f"{v:.2%} at {k}" for k, v in facts.gate["agreement"].items())
+        shares = ", ".join(f"{v:.2%} at rate {k}" for k, v in facts.gate["agreement"].items())
         text += (
-            f"\nint8 keeps or drops a word like float32 for {shares} of the words kept "
-            f"(rank correlation {facts.gate['spearman']:.4f}).\n"
+            f"\nShare of words that int8 keeps or drops like float32, each passage cut to the same "
+            f"rate: {shares} (rank correlation {facts.gate['spearman']:.4f}).\n"
         )
     return text
 

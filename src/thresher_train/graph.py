@@ -45,7 +45,7 @@ class QuantConfig:
     per_channel: bool = True
     float_nodes: tuple[str, ...] = ("classifier",)
     quantize_embeddings: bool = True
-    smoothing: float = 0.7
+    smoothing: float = 0.75
 
 
 class _Graph(nn.Module):
