@@ -44,7 +44,8 @@ h2 { font-size: 1rem; font-weight: 600; margin: 0; overflow-wrap: anywhere; }
 h2 span, article header p { font-weight: 400; color: var(--soft); font-size: .88rem; }
 article header p { margin: 0 0 0 auto; font-variant-numeric: tabular-nums; }
 .why { color: var(--soft); font-size: .9rem; margin: .55rem 0 0; }
-.text { font-weight: 500; white-space: pre-wrap; overflow-wrap: anywhere; margin-top: .8rem; line-height: 1.65; }
+.text { font-weight: 500; white-space: pre-wrap; overflow-wrap: anywhere; margin-top: .8rem;
+  line-height: 1.65; }
 del { color: var(--gone); text-decoration: none; font-weight: 400; }
 @media (prefers-contrast: more) { del { text-decoration: line-through; } }
 body:has(#only:checked) del { display: none; }
