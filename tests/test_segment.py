@@ -205,6 +205,14 @@ def test_not_atoms() -> None:
     assert units("a < b and c > d") == ["a", "<", "b", "and", "c", ">", "d"]
 
 
+def test_atoms_over_wrapped_lines() -> None:
+    assert "3.5\nkg" in units("it weighs 3.5\nkg of it")
+    assert "12 March\n  2024" in units("on 12 March\n  2024 then")
+    assert "USD\n5 million" in units("he paid USD\n5 million for it")
+    assert "kg" in units("- 3.5\n\nkg of it")
+    assert units("| 3 | 4\nkg") == ["|", "3", "|", "4\nkg"]
+
+
 def test_inline_code_is_bounded_by_the_line() -> None:
     assert inline_code("a ` b\nc ` d") == []
     assert [text for text in units("x `a b` y `c\n` z") if " " in text] == ["`a b`"]

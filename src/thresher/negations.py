@@ -11,7 +11,7 @@ from thresher.segment import unit_texts
 from thresher.types import Int32, Kind, Segmentation
 
 REACH = 10  # words of a negation's scope on one side
-_AFTER, _BEFORE = 1, 2
+_ATOM, _PUNCT = int(Kind.ATOM), int(Kind.PUNCT)
 
 
 class _Language(NamedTuple):
@@ -155,7 +155,7 @@ def _find(words: Sequence[str], segmentation: Segmentation) -> dict[int, tuple[i
                 reach = next((r for p, r in _PREFIXES if word.startswith(p)), None)
             elif french and word[:2] in ("n'", "n’"):
                 reach = (REACH, 1)
-        if reach is None or kind[unit] > Kind.ATOM or _is_other(words, segmentation, unit):
+        if reach is None or kind[unit] > _ATOM or _is_other(words, segmentation, unit):
             continue
         found[unit] = reach
     return found
@@ -185,7 +185,7 @@ class _Clauses:
             if self.sentence[at] != self.sentence[unit] or taken == reach:
                 return
             word = self.words[at]
-            if self.kind[at] == Kind.PUNCT:
+            if self.kind[at] == _PUNCT:
                 if _MARKS.isdisjoint(word):
                     continue
                 if remark:
@@ -194,7 +194,7 @@ class _Clauses:
                     remark = True
                 elif taken and not self._list_goes_on(at):
                     return
-            elif self.kind[at] <= Kind.ATOM:
+            elif self.kind[at] <= _ATOM:
                 if word in _CLAUSES and taken:
                     return
                 taken += not remark
@@ -211,7 +211,7 @@ class _Clauses:
                 return False
             if word in ("or", "nor", "oder", "ou", "o", "или"):
                 return True
-            length = 0 if self.kind[at] == Kind.PUNCT else length + 1
+            length = 0 if self.kind[at] == _PUNCT else length + 1
         return False
 
     def backward(self, unit: int, reach: int) -> Iterator[int]:
@@ -220,10 +220,10 @@ class _Clauses:
             if reach == 0 or self.sentence[at] != self.sentence[unit]:
                 return
             word = self.words[at]
-            if self.kind[at] == Kind.PUNCT:
+            if self.kind[at] == _PUNCT:
                 if not _MARKS.isdisjoint(word):
                     return
-            elif self.kind[at] <= Kind.ATOM:
+            elif self.kind[at] <= _ATOM:
                 if word in _CLAUSES:
                     return
                 reach -= 1

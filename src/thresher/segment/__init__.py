@@ -63,7 +63,7 @@ def segment(text: str) -> Segmentation:
     codes, clusters = classify(text)
     codes = _joined(codes)
     free = ~_inside(len(text), _spans(lines.units)) if lines.units else np.ones(len(text), np.bool_)
-    atoms, breaks = find_atoms(text, codes, free)
+    atoms, breaks = find_atoms(text, codes, free, lines.breaks)
     lines.breaks += breaks
     begin, cover, kinds = _borders(text, codes, clusters, atoms, lines)
     return _assemble(text, codes, begin, cover, kinds, lines)

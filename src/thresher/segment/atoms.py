@@ -79,13 +79,16 @@ _TICKS = re.compile(r"`+|\n")
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 
 
-def find_atoms(text: str, codes: Codes, free: Bool) -> tuple[list[Atom], list[int]]:
+def find_atoms(
+    text: str, codes: Codes, free: Bool, starts: list[int]
+) -> tuple[list[Atom], list[int]]:
     """Atoms of the prose, in order, not overlapping.
 
     Args:
         text: the document.
         codes: class of each character. Shape: (C,)
         free: False where a line, fence or marker is a unit already. Shape: (C,)
+        starts: characters at which the lines start a sentence; no number reaches over one.
 
     Returns:
         Rows ``(start, end, kind)``, and where block-level tags start a sentence.
@@ -104,11 +107,11 @@ def find_atoms(text: str, codes: Codes, free: Bool) -> tuple[list[Atom], list[in
     if "$" in text or "\\(" in text:
         spans += [(*match.span(), Kind.ATOM) for match in _MATH.finditer(text)]
     spans = [a for a in _apart(spans) if free[a[0] : a[1]].all()]
-    found = _widened(_scan(text, codes, free), codes, free)
+    found = _widened(_scan(text, codes, free, frozenset(starts)), codes, free)
     return _merge(spans, found) if spans else found, breaks
 
 
-def _scan(text: str, codes: Codes, free: Bool) -> list[Atom]:
+def _scan(text: str, codes: Codes, free: Bool, starts: frozenset[int]) -> list[Atom]:
     """Atoms of the chunks between white space that may hold one."""
     begin, stop, hot = _chunks(codes, free)
     out: list[Atom] = []
@@ -117,28 +120,36 @@ def _scan(text: str, codes: Codes, free: Bool) -> list[Atom]:
         start, end = begin[chunk], stop[chunk]
         if done >= end:
             continue
-        lead = -1
-        if chunk and text[stop[chunk - 1] : start] in _ONE_SPACE and start - begin[chunk - 1] < 14:
-            lead = begin[chunk - 1]
-            before = text[lead : stop[chunk - 1]]
-            if before[0] in "([\"'“":
-                before, lead = before[1:], lead + 1
-            if before in MONTHS and lead >= done:
-                match = MONTH_DAY.match(text, lead)
-                if match:
-                    done = match.end()
-                    out.append((lead, done, Kind.NUMBER))
-            if before not in CURRENCIES or codes[start] != DIGIT or lead < done:
-                lead = -1
+        lead = _lead(text, begin[chunk - 1], stop[chunk - 1], start, starts) if chunk else -1
+        if lead >= done and text[lead].isalpha():
+            match = MONTH_DAY.match(text, lead)
+            if match and _flows(text, lead, match.end(), starts):
+                done = match.end()
+                out.append((lead, done, Kind.NUMBER))
+        if codes[start] != DIGIT or lead < done:
+            lead = -1
         for match in _ATOM.finditer(text, max(start, done), end):
             first, last, kind = _atom(match, text)
             if kind == Kind.NUMBER and text[last:end] in ("", "."):
-                last = _extended(text, first, last, end)
+                last = _extended(text, first, last, end, starts)
             if lead >= 0 and first == start:
                 first = lead
             out.append((first, last, kind))
             done = last
     return out
+
+
+def _lead(text: str, first: int, last: int, start: int, starts: frozenset[int]) -> int:
+    """Where the month or currency in the chunk before starts; -1 when it holds none."""
+    if start - first > 16 or start in starts:
+        return -1
+    gap = text[last:start]
+    if gap not in _ONE_SPACE and gap.count("\n") != 1:
+        return -1
+    if text[first] in "([\"'“":
+        first += 1
+    before = text[first:last]
+    return first if before in MONTHS or before in CURRENCIES else -1
 
 
 def _atom(match: re.Match[str], text: str) -> Atom:
@@ -154,23 +165,29 @@ def _atom(match: re.Match[str], text: str) -> Atom:
     return start, end, Kind.WORD if name == "abbr" else Kind.ATOM
 
 
-def _extended(text: str, start: int, end: int, stop: int) -> int:
-    """End of a number with the unit, scale, month or time that follows after a space.
+def _extended(text: str, start: int, end: int, stop: int, starts: frozenset[int]) -> int:
+    """End of a number with the unit, scale, month or time that follows after white space.
 
     ``stop`` is the end of its chunk, with the full stop of a German day before the month.
     """
+    match = None
     if end - start <= 5 and DAY.fullmatch(text, start, end):
         match = AFTER_DAY.match(text, stop)
-        if match:
-            return match.end()
-    if end != stop:
+    if match is None and end != stop:
         return end
-    if end - start == 10 and DATE.fullmatch(text, start, end):
+    if match is None and end - start == 10 and DATE.fullmatch(text, start, end):
         match = AFTER_DATE.match(text, end)
-        if match:
-            return match.end()
-    match = AFTER_NUMBER.match(text, end)
-    return match.end() if match else end
+    if match is None:
+        match = AFTER_NUMBER.match(text, end)
+    if match is None or not _flows(text, end, match.end(), starts):
+        return end
+    return match.end()
+
+
+def _flows(text: str, start: int, end: int, starts: frozenset[int]) -> bool:
+    """Whether no line in between starts a sentence of its own."""
+    line = text.find("\n", start, end)
+    return line < 0 or not any(at in starts for at in range(line + 1, end))
 
 
 def _trim_url(text: str, start: int, end: int) -> int:

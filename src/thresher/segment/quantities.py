@@ -10,6 +10,7 @@ L = (
     r"\U00020000-\U0003ffff]"
 )
 SP = "[ \u00a0\u2009\u202f]"
+GAP = rf"(?:{SP}|\r?\n[ \t]*)"  # the line may be wrapped here
 
 _ENGLISH = (
     r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|"
@@ -51,7 +52,7 @@ _UNIT_NAMES = (
     r"ore|anos|dias|jaar|dagen|uur|лет|года?|дней|часов|процентов|кг|км|см|мм|м|г|ч"
 )
 _UNIT = "(?:" + _UNIT_NAMES.replace("{sp}", SP) + ")"
-_YEAR = rf"(?:,?{SP}(?:de{SP}|del{SP})?\d{{4}}(?![\d.,]*\d))"
+_YEAR = rf"(?:,?{GAP}(?:de{SP}|del{SP})?\d{{4}}(?![\d.,]*\d))"
 
 NUMBER = (
     rf"(?:(?<![\w)\]\"'])[-+−±])?(?:{CURRENCY}{SP}?[-−]?)?\d+(?:[.,:/'’_×–-]?\d+)*+"
@@ -68,17 +69,17 @@ CJK_DATE = r"(?:\d+(?:年|月|日|号|號|时|時|点|點|分|秒)){2,}"
 AFTER_NUMBER = re.compile(  # thousands, then a scale, currency, unit, half of the day or month
     rf"(?:(?:[\u00a0\u2009\u202f]\d{{3}}(?!\d))+|(?:{SP}\d{{3}}){{2,5}}(?![\d.]*\d)|(?:{SP}000)+(?!\d))?"
     rf"(?:[.,]\d+(?!\d))?"
-    rf"(?:{SP}(?:{_SCALE}(?:{SP}{_MONEY})?|{_MONEY}|{_UNIT})(?![\w'’²³/-]*\w)"
-    rf"|{SP}(?:[AaPp]\.{SP}?[Mm]\.|[AaPp][Mm]\b|Uhr\b|h\b)(?:{SP}{_ZONE})?|{SP}{_ZONE})?"
+    rf"(?:{GAP}(?:{_SCALE}(?:{GAP}{_MONEY})?|{_MONEY}|{_UNIT})(?![\w'’²³/-]*\w)"
+    rf"|{GAP}(?:[AaPp]\.{SP}?[Mm]\.|[AaPp][Mm]\b|Uhr\b|h\b)(?:{SP}{_ZONE})?|{SP}{_ZONE})?"
 )
-AFTER_DAY = re.compile(rf"{SP}(?:of{SP}|de{SP})?{_MONTH}{_YEAR}?")
+AFTER_DAY = re.compile(rf"{GAP}(?:of{SP}|de{SP})?{_MONTH}{_YEAR}?")
 AFTER_DATE = re.compile(
     rf"{SP}\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|{SP}?[+-]\d\d:?\d\d|{SP}{_ZONE})?(?!\d)"
 )
 DAY = re.compile(r"\d\d?(?:st|nd|rd|th|er|º|ª)?\.?")
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 MONTH_DAY = re.compile(
-    rf"{_ENGLISH}{SP}(?:\d\d?(?:st|nd|rd|th)?(?![\d:%])(?:{SP}?[–-]{SP}?\d\d?(?!\d))?{_YEAR}?"
+    rf"{_ENGLISH}{GAP}(?:\d\d?(?:st|nd|rd|th)?(?![\d:%])(?:{SP}?[–-]{SP}?\d\d?(?!\d))?{_YEAR}?"
     rf"|\d{{4}}(?!\d))(?![.,]?\d)"
 )
 MONTHS = frozenset(
