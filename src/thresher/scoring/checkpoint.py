@@ -94,7 +94,15 @@ class Checkpoint:
         try:
             config = json.loads((folder / "config.json").read_text("utf-8"))
         except (OSError, ValueError) as error:
-            raise ModelError(f"{folder / 'config.json'} cannot be read: {error}") from error
+            raise ModelError(
+                f"{folder / 'config.json'} cannot be read: {error}; save the model there again "
+                "with save_pretrained"
+            ) from error
+        if not isinstance(config, dict):
+            raise ModelError(
+                f"{folder / 'config.json'} holds a {type(config).__name__}; expected the object "
+                "that save_pretrained writes"
+            )
         labels = {int(k): str(v) for k, v in (config.get("id2label") or {}).items()}
         labels = labels or {0: "LABEL_0", 1: "LABEL_1"}
         own = config.get("thresher") or {}
@@ -112,15 +120,26 @@ class Checkpoint:
             pad_id=int(config.get("pad_token_id") or 0),
         )
 
+    def reading(self) -> str:
+        """Which outputs are read and how, for fingerprints."""
+        return f"{self.keep}/{self.focus}/{self.activation}"
+
     def tokenizer(self) -> Tokenizer:
         """The fast tokenizer of the folder, with truncation and padding off.
 
         Raises:
-            TokenizerError: it is missing or has more entries than the model has embeddings.
+            TokenizerError: it is missing, unreadable, or has more entries than the model has
+                embeddings.
         """
         path = self.folder / "tokenizer.json"
         if path.is_file():
-            tokenizer = Tokenizer.from_file(str(path))
+            try:
+                tokenizer = Tokenizer.from_file(str(path))
+            except Exception as error:
+                raise TokenizerError(
+                    f"{path} is not a tokenizer that the package tokenizers can read: {error}; "
+                    "copy the tokenizer.json that was saved with this model"
+                ) from error
         else:
             tokenizer = _convert_slow_tokenizer(self.folder)
         tokenizer.no_truncation()
@@ -184,7 +203,7 @@ def _convert_slow_tokenizer(folder: Path) -> Tokenizer:
         "transformers", "torch", f"the tokenizer of {folder} (no tokenizer.json)"
     )
     try:
-        fast = transformers.AutoTokenizer.from_pretrained(str(folder))  # type: ignore[attr-defined]
+        fast = transformers.AutoTokenizer.from_pretrained(str(folder))
         backend = fast.backend_tokenizer
     except Exception as error:
         raise TokenizerError(

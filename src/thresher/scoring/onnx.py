@@ -56,8 +56,8 @@ class OnnxScorer:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the weights and the tokenizer."""
-        return fingerprint(self.path, self.path.parent / "tokenizer.json", "onnx")
+        """Hash of the weights, the tokenizer and the outputs that are read."""
+        return fingerprint(self.path, self.tokenizer.to_str(), self.checkpoint.reading(), "onnx")
 
     def score(self, windows: Sequence[Window], *, hidden: bool = False) -> list[TokenScores]:
         """See ``Scorer.score``."""
@@ -86,10 +86,14 @@ class OnnxScorer:
         return TokenScores(keep, outputs[1][0] if len(wanted) == 2 else None)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"folder": self.checkpoint.folder, "threads": self.threads}
+        return {
+            "folder": self.checkpoint.folder,
+            "threads": self.threads,
+            "keep_label": self.checkpoint.keep,
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(state["folder"], threads=state["threads"])  # type: ignore[misc]
+        self.__init__(**state)  # type: ignore[misc]
 
     def __repr__(self) -> str:
         return (

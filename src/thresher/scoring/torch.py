@@ -63,9 +63,10 @@ class TorchScorer:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hash of the weights and the tokenizer, and the number format."""
+        """Hash of the weights, the tokenizer, the outputs that are read, and the number format."""
         files = sorted(self.checkpoint.folder.glob("*.safetensors"))
-        return fingerprint(*files, self.tokenizer.to_str(), str(self.dtype))
+        reading = self.checkpoint.reading()
+        return fingerprint(*files, self.tokenizer.to_str(), reading, str(self.dtype))
 
     def score(self, windows: Sequence[Window], *, hidden: bool = False) -> list[TokenScores]:
         """See ``Scorer.score``."""
@@ -85,22 +86,30 @@ class TorchScorer:
 
     def _forward(self, batch: Batch, hidden: bool) -> tuple[Any, Any]:
         """Logits (W, T, labels) and hidden states (W, T, H) of a batch, as float32 arrays."""
-        try:
-            return self._forward_once(batch, hidden)
-        except self._torch.OutOfMemoryError as error:
-            rows = batch.ids.shape[0]
-            if rows == 1:
-                raise ScorerError(
-                    f"the {self.device} has not enough memory for one window of "
-                    f"{batch.ids.shape[1]} tokens; use a smaller CompressConfig.window, "
-                    "dtype='float16', or device='cpu'"
-                ) from error
-        if self.device.type == "cuda":
-            self._torch.cuda.empty_cache()
-        self.batch_tokens = max(1, min(self.batch_tokens, batch.ids.size) // 2)
+        rows = batch.ids.shape[0]
+        if rows == 1 or batch.ids.size <= self.batch_tokens:
+            try:
+                return self._forward_once(batch, hidden)
+            except RuntimeError as error:
+                if not self._is_out_of_memory(error):
+                    raise
+                if rows == 1:
+                    raise ScorerError(
+                        f"the {self.device} has not enough memory for one window of "
+                        f"{batch.ids.shape[1]} tokens; use a smaller CompressConfig.window, "
+                        "dtype='float16', or device='cpu'"
+                    ) from error
+            if self.device.type == "cuda":
+                self._torch.cuda.empty_cache()
+            self.batch_tokens = min(self.batch_tokens, max(1, batch.ids.size // 2))
         halves = [self._forward(part, hidden) for part in _halve(batch)]
         logits = np.concatenate([half[0] for half in halves])
         return logits, np.concatenate([half[1] for half in halves]) if hidden else None
+
+    def _is_out_of_memory(self, error: RuntimeError) -> bool:
+        """CUDA raises a type of its own, MPS a plain RuntimeError."""
+        typed = isinstance(error, self._torch.cuda.OutOfMemoryError)
+        return typed or "out of memory" in str(error).lower()
 
     def _forward_once(self, batch: Batch, hidden: bool) -> tuple[Any, Any]:
         torch = self._torch
@@ -130,14 +139,24 @@ class TorchScorer:
         transformers: Any = require("transformers", "torch", "TorchScorer")
         folder = self.checkpoint.folder
         try:
-            model = transformers.AutoModelForTokenClassification.from_pretrained(
-                str(folder), dtype=self.dtype, use_safetensors=True, trust_remote_code=False
+            model, report = transformers.AutoModelForTokenClassification.from_pretrained(
+                str(folder),
+                dtype=self.dtype,
+                use_safetensors=True,
+                trust_remote_code=False,
+                output_loading_info=True,
             )
         except Exception as error:
             raise ModelError(
                 f"{folder} cannot be loaded as a token classifier: {error}. Expected a Hugging "
                 "Face checkpoint with safetensors weights and a token classification head"
             ) from error
+        if missing := sorted(report["missing_keys"]):
+            raise ModelError(
+                f"{folder} lacks weights for {', '.join(missing[:4])} ({len(missing)} in all); "
+                "they would be left random. Expected a Hugging Face checkpoint with a trained token "
+                "classification head"
+            )
         return model.to(self.device).eval()
 
     def __repr__(self) -> str:
