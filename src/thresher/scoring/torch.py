@@ -154,7 +154,7 @@ class TorchScorer:
         if missing := sorted(report["missing_keys"]):
             raise ModelError(
                 f"{folder} lacks weights for {', '.join(missing[:4])} ({len(missing)} in all); "
-                "they would be left random. Expected a Hugging Face checkpoint with a trained token "
+                "they would be left random. Expected a checkpoint with a trained token "
                 "classification head"
             )
         return model.to(self.device).eval()
