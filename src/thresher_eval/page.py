@@ -12,6 +12,10 @@ from thresher_eval.runner import ALL
 
 Result = dict[str, Any]
 _MAIN = ("llmlingua2", "bm25_sentences", "bi_sentences", "bi_documents", "pooled", "thresher")
+_ENOUGH = 300
+_PRELIMINARY = """\
+**Preliminary: {n} items.** The intervals are too wide to rank neighbours by; run
+`make bench-quality` for all of them."""
 _INTRO = """\
 # Quality
 
@@ -45,7 +49,10 @@ def page(results: Sequence[Result], images: Path | None = None, prefix: str = ""
     if not main:
         raise ValueError("no result of kind 'survival' among the files; run `quality.py run` first")
     main.sort(key=lambda r: -r["items"][ALL])
+    few = main[0]["items"][ALL] < _ENOUGH
     parts = [_INTRO.format(counter=main[0]["config"]["counter"], environment=_where(main[0]))]
+    if few:
+        parts.append(_PRELIMINARY.format(n=main[0]["items"][ALL]))
     for number, result in enumerate(main):
         parts.append(_survival(result, first=number == 0, images=images, prefix=prefix))
     for kind, section in _SECTIONS.items():

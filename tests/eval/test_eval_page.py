@@ -40,6 +40,7 @@ def test_the_page_has_every_section(done: Any) -> None:
                     "## When not to compress"):  # fmt: skip
         assert heading in text
     assert "| Truncation |" in text
+    assert "**Preliminary: 8 items.**" in text
     assert "nan" not in text
 
 
