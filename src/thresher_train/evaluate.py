@@ -19,8 +19,8 @@ from thresher_train.data import label_focus, label_keep, read_rows
 from thresher_train.encode import encode_row
 from thresher_train.export import INT8_FILE, load_tokenizer, onnx_forward, thresher_block
 from thresher_train.metrics import agreement, spearman
-from thresher_train.score import Forward, word_scores
-from thresher_train.train import torch_forward, validate
+from thresher_train.score import Forward, measure_outputs, word_scores
+from thresher_train.train import torch_forward
 
 Engine = Literal["onnx", "torch", "both"]
 
@@ -87,10 +87,10 @@ def evaluate(config: EvaluateConfig) -> EvaluateReport:
     measures, speed, flat = {}, {}, {}
     for engine in ("onnx", "torch") if config.engine == "both" else (config.engine,):
         forward = _forward(config.model, engine)
-        measures[engine] = validate(forward, windows, rows, per_batch=1)
         began = time.perf_counter()
         flat[engine] = word_scores(forward, windows, rows)
         speed[engine] = sum(map(len, windows)) / (time.perf_counter() - began)
+        measures[engine] = measure_outputs(flat[engine], rows)
     alike: dict[str, float] = {}
     rank = None
     if config.engine == "both":

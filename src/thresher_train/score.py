@@ -82,3 +82,16 @@ def measure(
         "light_precision": precision_at_teacher_rate(flat, light),
         "tight_precision": precision_at_teacher_rate(flat, tight),
     }
+
+
+def measure_outputs(
+    scores: Sequence[NDArray[np.float32]], rows: Sequence[Labelled]
+) -> dict[str, float]:
+    """Measure both outputs on their own rows; ``score`` is the mean of the AUCs that exist."""
+    measures: dict[str, float] = {}
+    for output, name in enumerate(OUTPUTS):
+        chosen = [i for i, row in enumerate(rows) if (row.question is not None) == bool(output)]
+        if chosen:
+            measures |= measure([scores[i] for i in chosen], [rows[i] for i in chosen], output=name)
+    aucs = [v for k, v in measures.items() if k.endswith("_auc") and not np.isnan(v)]
+    return {**measures, "score": float(np.mean(aucs)) if aucs else 0.0}

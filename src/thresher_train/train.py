@@ -26,7 +26,7 @@ from thresher_train.data import label_focus, label_keep, mine_negatives, read_ro
 from thresher_train.embed import EmbeddingTable, embed_texts, sentence_texts
 from thresher_train.encode import OUTPUTS, Batch, Labelled, Window, encode_query, encode_row
 from thresher_train.loop import LoopConfig, has_types, is_softmax, run
-from thresher_train.score import Forward, as_sigmoids, measure, word_scores
+from thresher_train.score import Forward, as_sigmoids, measure_outputs, word_scores
 
 Head = Literal["sigmoids", "softmax"]
 
@@ -195,15 +195,8 @@ def encode_rows(
 def validate(
     forward: Forward, windows: Sequence[Window], rows: Sequence[Labelled], *, per_batch: int = 8
 ) -> dict[str, float]:
-    """Measure both outputs; ``score`` is the mean of the AUCs that exist."""
-    scores = word_scores(forward, windows, rows, per_batch=per_batch)
-    measures: dict[str, float] = {}
-    for output, name in enumerate(OUTPUTS):
-        chosen = [i for i, row in enumerate(rows) if (row.question is not None) == bool(output)]
-        if chosen:
-            measures |= measure([scores[i] for i in chosen], [rows[i] for i in chosen], output=name)
-    aucs = [v for k, v in measures.items() if k.endswith("_auc") and not np.isnan(v)]
-    return {**measures, "score": float(np.mean(aucs)) if aucs else 0.0}
+    """Score all rows and measure both outputs."""
+    return measure_outputs(word_scores(forward, windows, rows, per_batch=per_batch), rows)
 
 
 def torch_forward(model: nn.Module) -> Forward:
