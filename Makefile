@@ -102,7 +102,7 @@ $(VENV)/.demo: $(VENV)/.made pyproject.toml
 
 $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints-dev.txt $(wildcard integrations/*/pyproject.toml)
 	@echo "== installing the development environment (first time only; some minutes)"
-	@$(PIP) $(DEV) -e '.[lexical,train,tiktoken]' -e integrations/langchain -e integrations/llama-index \
+	@$(PIP) $(DEV) -e '.[lexical,relevance,train,tiktoken]' -e integrations/langchain -e integrations/llama-index \
 	  --group test --group lint \
 	  --group integrations/langchain/pyproject.toml:test \
 	  --group integrations/llama-index/pyproject.toml:test

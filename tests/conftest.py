@@ -38,8 +38,9 @@ def wordpiece() -> Tokenizer:
     """A BERT-like tokenizer."""
     words = sorted({w for t in CORPUS for w in re.findall(r"\w+", t.lower())})
     letters = [chr(i) for i in range(33, 127) if not chr(i).isupper()]
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *letters, *(f"##{c}" for c in letters), *words]
-    ids = {piece: i for i, piece in enumerate(dict.fromkeys(vocabulary))}
+    pieces = [*letters, *(f"##{c}" for c in letters), *words]
+    vocabulary = dict.fromkeys(["[PAD]", "[UNK]", "[CLS]", "[SEP]", *pieces])
+    ids = {piece: i for i, piece in enumerate(vocabulary)}
     tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()

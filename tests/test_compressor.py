@@ -154,6 +154,7 @@ def test_what_is_forced_never_breaks_the_budget(c):
 
 
 def test_threshold_alone_and_under_a_budget(c):
+    c = Compressor(c.scorer, config=CompressConfig(negations=False))
     free = c.compress([LONG, OTHER], threshold=0.7)
     assert free.budget is None
     units = c.score([LONG])[0]
@@ -162,7 +163,7 @@ def test_threshold_alone_and_under_a_budget(c):
         assert units.keep[inside].max() >= 0.7
     tight = c.compress([LONG, OTHER], threshold=0.7, budget=20)
     assert tight.tokens <= 20 < free.tokens
-    configured = Compressor(c.scorer, config=CompressConfig(threshold=0.7))
+    configured = Compressor(c.scorer, config=CompressConfig(threshold=0.7, negations=False))
     assert configured.compress([LONG, OTHER], budget=10_000).text == free.text
 
 

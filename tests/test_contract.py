@@ -204,13 +204,14 @@ def test_5_the_result_does_not_depend_on_company(texts, others, config, budget, 
 
     c = compressor(family, config=config)
     alone = run(c, texts, budget=budget, query="budget")
-    if alone is None or run(c, others, budget=budget) is None:
+    others_fit = [run(c, others, budget=budget, query=q) for q in (None, "fee")]
+    if alone is None or None in others_fit:
         return
     company = c.compress_batch(
         [
             Request(others, budget=budget),
             Request(texts, query="budget", budget=budget),
-            Request(others, ratio=0.5),
+            Request(others, query="fee", budget=budget),
         ]
     )[1]
     assert (company.text, company.documents) == (alone.text, alone.documents)

@@ -220,7 +220,8 @@ def _located(counter: Locating, text: str, segmentation: Segmentation) -> Float6
 
 def _gaps(text: str, segmentation: Segmentation) -> Float64:
     """Characters of each unit and of the white space behind it. Shape: (U,)."""
-    return np.diff(np.r_[segmentation.start, len(text)]).astype(np.float64)
+    sizes: Float64 = np.diff(np.r_[segmentation.start, len(text)]).astype(np.float64)
+    return sizes
 
 
 def _misfit(size: Sequence[Float64], counts: Sequence[int]) -> float:

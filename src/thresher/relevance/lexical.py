@@ -52,4 +52,5 @@ class LexicalRelevance:
 
 def terms(text: str) -> list[str]:
     """Lower-cased words of a text, as BM25 counts them; Han characters singly."""
-    return _TERM.findall(text.casefold())  # type: ignore[no-any-return]
+    found: list[str] = _TERM.findall(text.casefold())
+    return found
