@@ -98,9 +98,9 @@ def _lost_negations(text: str, source: str) -> int:
 
 
 def is_extractive(text: str, source: str) -> bool:
-    """Whether the words of the text are a subsequence of the source's."""
-    words = iter(source.split())
-    return all(any(w == s for s in words) for w in text.split())
+    """Whether the words of the text, punctuation aside, are a subsequence of the source's."""
+    words = iter(_WORD.findall(source))
+    return all(any(w == s for s in words) for w in _WORD.findall(text))
 
 
 def invented(text: str, source: str) -> list[str]:
