@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thresher.windows import Frame, encode
-from thresher_train.align import split_words
+from thresher.windows import Frame, Tokens, encode
+from thresher_train.align import Words, split_words
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -150,17 +150,16 @@ def encode_row(
     if not len(words) or not len(tokens):
         return []
     alone = Frame.single(tokenizer)
-    frame = alone
-    if row.question is not None:
-        frame = Frame.pair(tokenizer, row.question, max_length=query_max_length)
-    last = np.maximum(tokens.end - 1, tokens.start)
-    place = np.maximum(np.searchsorted(words.start, last, side="right") - 1, 0)
-    word = np.where(last < words.end[place], place, NO_WORD)
+    asked = row.question
+    frame = (
+        Frame.pair(tokenizer, asked, max_length=query_max_length) if asked is not None else alone
+    )
+    place, word = _token_words(words, tokens)
     token_target = np.where(word != NO_WORD, row.targets[place], 0.0)
     closes = [words.forms[w][-1] in _SENTENCE_MARKS for w in place]
     ends = _cuts(place, closes, window - len(alone))
     spans, vectors = np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=np.int64)
-    if table is not None and row.question is None:
+    if table is not None and asked is None:
         spans, vectors = _sentences(row.text, tokens.start.astype(np.int64), table)
     windows = []
     for start, end in zip([0, *ends[:-1]], ends, strict=True):
@@ -170,11 +169,9 @@ def encode_row(
         windows.append(
             Window(
                 row=index,
-                output=0 if row.question is None else 1,
-                ids=np.concatenate([frame.before, tokens.ids[part], frame.after]).astype(np.int64),
-                types=np.concatenate([frame.type_before, passage_type, frame.type_after]).astype(
-                    np.int64
-                ),
+                output=0 if asked is None else 1,
+                ids=_joined(frame.before, tokens.ids[part], frame.after),
+                types=_joined(frame.type_before, passage_type, frame.type_after),
                 word=_framed(frame, word[part], NO_WORD).astype(np.int64),
                 target=_framed(frame, token_target[part], 0).astype(np.float32),
                 spans=spans[inside] - start + len(frame.before),
@@ -266,6 +263,17 @@ def _fill(part: NDArray[np.int64], length: NDArray[np.int64], tokens: int) -> It
         batch.append(int(i))
     if batch:
         yield batch
+
+
+def _token_words(words: Words, tokens: Tokens) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Word at or before each token's end, and the same with ``NO_WORD`` for white space (T,)."""
+    last = np.maximum(tokens.end - 1, tokens.start)
+    place = np.maximum(np.searchsorted(words.start, last, side="right") - 1, 0)
+    return place, np.where(last < words.end[place], place, NO_WORD)
+
+
+def _joined(*parts: Sequence[int] | NDArray[Any]) -> NDArray[np.int64]:
+    return np.concatenate(parts).astype(np.int64)
 
 
 def _framed(frame: Frame, values: NDArray[Any], outside: int) -> NDArray[Any]:
