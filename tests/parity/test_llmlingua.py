@@ -114,7 +114,7 @@ MODULES = [
     "weakref",
     "zipfile",
 ]
-RATES = (0.05, 0.33, 0.5, 0.55, 0.8, 0.9)
+RATES = (0.05, 0.33, 0.55, 0.8)
 SETTINGS: dict[str, dict[str, Any]] = {
     "plain": {},
     "digits": {"force_reserve_digit": True},
@@ -231,12 +231,13 @@ def docstrings(limit: int) -> list[str]:
 @pytest.fixture(scope="session")
 def texts() -> list[str]:
     found = docstrings(900)
+    found = found[:: max(1, len(found) // 40)][:40]
+    assert len(found) >= 40
     folder = Path(__file__).resolve().parents[3] / "shared" / "data" / "distill" / "dev.jsonl"
     if folder.is_file():
-        lines = folder.read_text("utf-8").splitlines()[:25]
+        lines = folder.read_text("utf-8").splitlines()[:15]
         found += [json.loads(line)["text"] for line in lines]
-    assert len(found) >= 50
-    return found
+    return found + docstrings(300)[: 55 - len(found)]
 
 
 @pytest.fixture(scope="session", params=["bert", "xlm-r"])
@@ -350,7 +351,7 @@ def test_same_words_at_every_rate(pair: Pair, texts: list[str], rate: float) -> 
 def test_same_words_with_every_setting(
     pair: Pair, texts: list[str], name: str, rate: float
 ) -> None:
-    compare(pair, texts, rate, **SETTINGS[name])
+    compare(pair, texts[::4], rate, **SETTINGS[name])
 
 
 @pytest.mark.parametrize("name", SETTINGS)
