@@ -351,7 +351,8 @@ def test_same_words_at_every_rate(pair: Pair, texts: list[str], rate: float) -> 
 def test_same_words_with_every_setting(
     pair: Pair, texts: list[str], name: str, rate: float
 ) -> None:
-    compare(pair, texts[::4], rate, **SETTINGS[name])
+    for text in texts[::4]:  # alone: in a batch, padding moves the reference's last bit
+        compare(pair, [text], rate, **SETTINGS[name])
 
 
 @pytest.mark.parametrize("name", SETTINGS)
