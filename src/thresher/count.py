@@ -6,7 +6,6 @@ the exact count of the assembled text.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
@@ -16,10 +15,9 @@ from tokenizers import Tokenizer
 
 from thresher.errors import CounterError, TokenizerError, require
 from thresher.types import Float64, Int64, Segmentation
+from thresher.windows import clean
 
 TokenCounter = Callable[[str], int]
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @runtime_checkable
@@ -44,17 +42,15 @@ class TokenizersCounter:
         self._tokenizer.no_padding()
 
     def __call__(self, text: str) -> int:
-        """Tokens of the text."""
-        return len(self._encode(text).ids)
+        """Tokens of the text; the fast call leaves out offsets and takes half the time."""
+        found = self._tokenizer.encode_batch_fast([clean(text)], add_special_tokens=False)
+        return len(found[0].ids)
 
     def token_ends(self, text: str) -> Int64:
         """Last code point of each token. Shape: (T,)."""
-        offsets = np.asarray(self._encode(text).offsets, dtype=np.int64).reshape(-1, 2)
+        encoding = self._tokenizer.encode(clean(text), add_special_tokens=False)
+        offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2)
         return cast(Int64, np.maximum(offsets[:, 1] - 1, offsets[:, 0]))
-
-    def _encode(self, text: str) -> Any:
-        clean = text if text.isascii() else _SURROGATE.sub("\ufffd", text)
-        return self._tokenizer.encode(clean, add_special_tokens=False)
 
 
 class TiktokenCounter:
