@@ -414,7 +414,57 @@ def test_given_options_override_a_recipe() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["distill", "label", "train", "evaluate", "export"])
+def questions(folder: Path) -> Path:
+    """Two questions over three passages each."""
+    passages = [
+        {
+            "title": "Rhine",
+            "text": "The Rhine is 1233 km long and flows to Rotterdam.",
+            "is_gold": True,
+        },
+        {"title": "Elbe", "text": "The Elbe is a river too, and it is not longer than others."},
+        "Nobody knows how many fish live in the pond behind the house of the old miller.",
+    ]
+    rows = [
+        {"question": "How long is the Rhine?", "answers": ["1233 km"], "passages": passages},
+        {"question": "Where does it flow?", "answer": "Rotterdam", "passages": passages},
+    ]
+    path = folder / "rivers.jsonl"
+    path.write_text("".join(json.dumps(r) + "\n" for r in rows), encoding="utf-8")
+    return path
+
+
+def test_evaluate_counts_the_answers_that_survive(tmp_path: Path, capsys: Capture) -> None:
+    pytest.importorskip("bm25s", reason="needs the extra 'lexical'")
+    page = tmp_path / "page.md"
+    command = [
+        "evaluate",
+        "--data",
+        str(questions(tmp_path)),
+        "--ratio",
+        "0.5",
+        "--page",
+        str(page),
+    ]
+    assert cli.run([*command, "--method", "thresher", "--method", "truncate"]) == 0
+    out = capsys.readouterr().out
+    assert "2 questions from rivers" in out
+    assert "Thresher with query" in out
+    assert "50%" in out
+    assert "Truncation" in page.read_text(encoding="utf-8")
+
+
+def test_evaluate_wants_one_kind_of_data(tmp_path: Path, capsys: Capture) -> None:
+    assert "give either --data" in fails(["evaluate"], capsys)
+    path = questions(tmp_path)
+    assert "give either" in fails(
+        ["evaluate", "--data", str(path), "--passages", str(path)], capsys
+    )
+    path.write_text("[]\n", encoding="utf-8")
+    assert "rivers.jsonl" in fails(["evaluate", "--data", str(path)], capsys)
+
+
+@pytest.mark.parametrize("name", ["distill", "label", "train", "export"])
 def test_training_commands_describe_themselves(name: str, capsys: Capture) -> None:
     pytest.importorskip("torch", reason="needs the extra 'train'")
     pytest.importorskip("transformers", reason="needs the extra 'train'")

@@ -79,7 +79,7 @@ def test_markers_without_their_item_are_dropped():
     parts = segment("- alpha beta\n- gamma delta\n")
     mask = parts.support.copy()
     mask[-1] = True
-    kept = drop_idle_support(mask, parts, parts.requires)
+    kept = drop_idle_support(mask, parts, parts.support, parts.requires)
     text = "- alpha beta\n- gamma delta\n"
     assert [text[s:e] for s, e in zip(parts.start[kept], parts.end[kept], strict=True)] == [
         "-",

@@ -45,6 +45,14 @@ class Parsed:
         """Number of sentences S."""
         return int(self.segmentation.sentence[-1]) + 1 if len(self.segmentation) else 0
 
+    def sentence_spans(self) -> list[tuple[int, int]]:
+        """Start and end of each sentence, in code points. Length S."""
+        ids = np.arange(self.sentences)
+        first = np.searchsorted(self.segmentation.sentence, ids, side="left")
+        last = np.searchsorted(self.segmentation.sentence, ids, side="right") - 1
+        starts, ends = self.segmentation.start[first], self.segmentation.end[last]
+        return list(zip(starts.tolist(), ends.tolist(), strict=True))
+
     def costs(self) -> Int64:
         """Scorer tokens of each unit. Shape: (U,)."""
         return unit_costs(self.tokens, self.segmentation)
@@ -55,12 +63,14 @@ class Read:
     """What one pass of the model over one text gave.
 
     Attributes:
-        scores: keep (or focus) probability of each unit. Shape: (U,)
+        scores: keep probability of each unit. Shape: (U,)
         embedding: sentence embeddings of length 1, or None. Shape: (S, H)
+        focus: probability of each unit to matter to the query, or None. Shape: (U,)
     """
 
     scores: Float32
     embedding: Float32 | None = None
+    focus: Float32 | None = None
 
 
 class Clock:
@@ -115,7 +125,8 @@ def read(
     """
     size = min(window, scorer.max_length)
     embed = embed and bool(getattr(scorer, "gives_hidden", False))
-    by_token = [np.zeros(len(p.tokens), dtype=np.float32) for p in parsed]
+    keep = [np.zeros(len(p.tokens), dtype=np.float32) for p in parsed]
+    focus = [np.zeros_like(k) if f.paired else None for k, f in zip(keep, frames, strict=True)]
     sums: list[Float32 | None] = [None] * len(parsed)
     sentence_of = (
         [
@@ -133,7 +144,10 @@ def read(
         bar.update(sum(w.last - w.first for w in group))
         for w, scores in zip(group, _checked(scorer, group, embed), strict=True):
             end = w.token + w.last - w.first
-            by_token[w.document][w.token : end] = scores.keep[w.first : w.last]
+            keep[w.document][w.token : end] = scores.keep[w.first : w.last]
+            if (asked := focus[w.document]) is not None:
+                matters = scores.keep if scores.focus is None else scores.focus
+                asked[w.token : end] = matters[w.first : w.last]
             if embed and scores.hidden is not None:
                 here = sentence_of[w.document]
                 assert here is not None
@@ -146,8 +160,12 @@ def read(
                 sums[w.document] = part if before is None else before + part
     bar.close()
     return [
-        Read(unit_scores(k, p.tokens, p.segmentation), None if s is None else unit_length(s))
-        for k, p, s in zip(by_token, parsed, sums, strict=True)
+        Read(
+            unit_scores(k, p.tokens, p.segmentation),
+            None if s is None else unit_length(s),
+            None if f is None else unit_scores(f, p.tokens, p.segmentation),
+        )
+        for k, f, p, s in zip(keep, focus, parsed, sums, strict=True)
     ]
 
 
@@ -185,15 +203,20 @@ def _checked(scorer: Scorer, windows: list[Window], hidden: bool) -> list[TokenS
     if len(found) != len(windows):
         raise ScorerError(f"{name} returned {len(found)} results for {len(windows)} windows")
     for w, s in zip(windows, found, strict=True):
-        keep = np.asarray(s.keep)
-        if keep.shape != (len(w),):
-            raise ScorerError(
-                f"{name} returned scores of shape {keep.shape} for a window of {len(w)} tokens; "
-                "expected one score per token, special tokens included"
-            )
-        if keep.size and not (keep.min() >= 0.0 and keep.max() <= 1.0):
-            raise ScorerError(
-                f"{name} returned scores from {keep.min()} to {keep.max()}; expected "
-                "probabilities in [0, 1] without NaN"
-            )
+        for given in (s.keep, s.focus):
+            if given is not None:
+                _check_scores(name, np.asarray(given), len(w))
     return list(found)
+
+
+def _check_scores(name: str, given: Float32, tokens: int) -> None:
+    if given.shape != (tokens,):
+        raise ScorerError(
+            f"{name} returned scores of shape {given.shape} for a window of {tokens} tokens; "
+            "expected one score per token, special tokens included"
+        )
+    if given.size and not (given.min() >= 0.0 and given.max() <= 1.0):
+        raise ScorerError(
+            f"{name} returned scores from {given.min()} to {given.max()}; expected "
+            "probabilities in [0, 1] without NaN"
+        )

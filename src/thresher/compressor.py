@@ -7,29 +7,29 @@ This is the only module that knows the order of the stages: plan, parse, read (t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from thresher import reference
-from thresher.analyse import Clock, Parsed, Read, embed_query, parse, read
+from thresher.analyse import Clock, Parsed, Read, embed_query, parse
 from thresher.assemble import arrange, assemble
-from thresher.cache import StoredScores, fingerprint
 from thresher.compression import CompressedDocument, Compression, Span
 from thresher.config import CompressConfig
 from thresher.count import TokenCounter, costs, resolve_counter
 from thresher.errors import InputError
 from thresher.fit import Fitted, Scored, fit
 from thresher.guards import guard
+from thresher.reading import SECOND_QUERY_MAX_LENGTH, Reader, joined, second_query
 from thresher.relevance import Passage, Relevance, load_relevance
 from thresher.render import Rendered, render, whole
 from thresher.request import Plan, as_documents, as_requests, plan
 from thresher.scoring import Engine, Scorer, load_scorer
 from thresher.types import Document, Float32, Request, UnitScores
 from thresher.utility import Signals, utilities
-from thresher.windows import QUERY_MAX_LENGTH, Frame
 
 
 class Compressor:
@@ -70,7 +70,9 @@ class Compressor:
         self.relevance = None if relevance is None else load_relevance(relevance)
         self.scorer: Scorer = load_scorer(model, engine=engine, device=device)
         self.counter: TokenCounter = resolve_counter(counter, self.scorer.tokenizer)
-        self._single = Frame.single(self.scorer.tokenizer)
+        asks = self.relevance is None and self.config.relevance_weight > 0
+        asks &= bool(getattr(self.scorer, "query_aware", False))
+        self._reader = Reader(self.scorer, self.config.window, asks)
 
     def compress(
         self,
@@ -139,13 +141,13 @@ class Compressor:
         clock.mark("segment")
         if self.config.reference is not None:
             return [self._reference(p, clock) for p in plans]
-        keep = self._keep(work, parsed, progress=progress)
-        focus = self._focus(work, parsed)
+        signals = self._signals(work, parsed, progress=progress)
         clock.mark("score")
+        rated = iter(signals)
         return [
             _unchanged(p, self.config.separator, clock)
             if p.fits
-            else self._fit(p, parsed, keep, focus, clock)
+            else self._fit(p, [parsed[d.text] for d in p.documents], next(rated), clock)
             for p in plans
         ]
 
@@ -164,84 +166,62 @@ class Compressor:
         checked = as_documents(documents)
         texts = list(dict.fromkeys(d.text for d in checked))
         parsed = parse(texts, self.scorer)
-        found = dict(
-            zip(texts, zip(parsed, self._read(parsed, progress=progress), strict=True), strict=True)
-        )
+        reads = self._reader.alone(parsed, progress=progress)
+        found = dict(zip(texts, zip(parsed, reads, strict=True), strict=True))
         out = []
         for document in checked:
             p, r = found[document.text]
             s = p.segmentation
-            stamp = self._fingerprint(document.text)
+            stamp = self._reader.fingerprint(document.text)
             out.append(UnitScores(s.start, s.end, r.scores, s.sentence, r.embedding, stamp))
         return out
 
-    def _fingerprint(self, text: str) -> str:
-        return fingerprint(text, scorer=self.scorer.fingerprint, window=self.config.window)
+    def _signals(
+        self, plans: Sequence[Plan], parsed: Mapping[str, Parsed], *, progress: bool
+    ) -> list[list[Signals]]:
+        """What is known of the units of every document. One list a request."""
+        texts = [[parsed[d.text] for d in p.documents] for p in plans]
+        reads = self._reader.read(plans, parsed, progress=progress)
+        signals = [self._rated(*x) for x in zip(plans, texts, reads, strict=True)]
+        if not self.config.second_look:
+            return signals
+        asked = [i for i, p in enumerate(plans) if p.query is not None]
+        following = [
+            replace(plans[i], query=second_query(str(plans[i].query), texts[i], signals[i]))
+            for i in asked
+        ]
+        again = self._reader.read(following, parsed, query_max_length=SECOND_QUERY_MAX_LENGTH)
+        for i, p, found in zip(asked, following, again, strict=True):
+            second = self._rated(p, texts[i], found)
+            signals[i] = [joined(*pair) for pair in zip(signals[i], second, strict=True)]
+        return signals
 
-    def _read(self, parsed: Sequence[Parsed], *, progress: bool = False) -> list[Read]:
-        frames = [self._single] * len(parsed)
-        window = self.config.window
-        return read(parsed, frames, self.scorer, window=window, embed=True, progress=progress)
+    def _rated(self, p: Plan, texts: Sequence[Parsed], reads: Sequence[Read]) -> list[Signals]:
+        """The model's scores of a request's documents with their relevance to its query."""
+        sentence: list[Float32 | None] = [None] * len(texts)
+        document: list[float | None] = [None] * len(texts)
+        if p.query is not None and self.config.relevance_weight > 0:
+            if self.relevance is not None:
+                rated = self.relevance.rate(p.query, _passages(p, texts))
+                sentence = list(rated.sentence)
+                document = [float(x) for x in rated.document]
+            elif (vector := self._query_vector(p.query, reads)) is not None:
+                sentence = [None if r.embedding is None else r.embedding @ vector for r in reads]
+                document = [_cosine(r.embedding, vector) for r in reads]
+        return [
+            Signals(r.scores, t.segmentation.sentence, r.focus, s, d)
+            for r, t, s, d in zip(reads, texts, sentence, document, strict=True)
+        ]
 
-    def _keep(
-        self, plans: Sequence[Plan], parsed: dict[str, Parsed], *, progress: bool
-    ) -> dict[str, Read]:
-        """Keep scores of every text: the stored ones where they still fit, else the model's."""
-        stored = {d.text: d.scores for p in plans for d in p.documents if d.scores is not None}
-        out: dict[str, Read] = {}
-        for text, scores in stored.items():
-            if self._is_fresh(scores, parsed[text]):
-                out[text] = Read(scores.scores(), scores.embeddings())
-        missing = [t for t in parsed if t not in out]
-        fresh = self._read([parsed[t] for t in missing], progress=progress)
-        return {**out, **dict(zip(missing, fresh, strict=True))}
-
-    def _is_fresh(self, scores: StoredScores, parsed: Parsed) -> bool:
-        if scores.fingerprint != self._fingerprint(parsed.text):
-            return False
-        sentences = scores.embedding is None or scores.embedding.shape[0] == parsed.sentences
-        return scores.keep.shape[0] == len(parsed.segmentation) and sentences
-
-    def _focus(
-        self, plans: Sequence[Plan], parsed: dict[str, Parsed]
-    ) -> dict[tuple[str, str], Float32]:
-        """Query-conditioned scores by (query, text), where the model reads queries."""
-        if not getattr(self.scorer, "query_aware", False) or self.relevance is not None:
-            return {}
-        if self.config.relevance_weight == 0:
-            return {}
-        wanted = list(
-            dict.fromkeys(
-                (p.query, d.text)
-                for p in plans
-                if p.query is not None
-                for d in p.documents
-                if d.scores is None or not self._is_fresh(d.scores, parsed[d.text])
-            )
-        )
-        frames = {
-            query: Frame.pair(self.scorer.tokenizer, query, max_length=QUERY_MAX_LENGTH)
-            for query in dict.fromkeys(q for q, _ in wanted)
-        }
-        found = read(
-            [parsed[text] for _, text in wanted],
-            [frames[query] for query, _ in wanted],
-            self.scorer,
-            window=self.config.window,
-        )
-        return {pair: r.scores for pair, r in zip(wanted, found, strict=True)}
+    def _query_vector(self, query: str, reads: Sequence[Read]) -> Float32 | None:
+        if all(r.embedding is None for r in reads):
+            return None
+        return embed_query(query, self.scorer)
 
     def _fit(
-        self,
-        p: Plan,
-        parsed: dict[str, Parsed],
-        keep: dict[str, Read],
-        focus: dict[tuple[str, str], Float32],
-        clock: Clock,
+        self, p: Plan, texts: Sequence[Parsed], signals: Sequence[Signals], clock: Clock
     ) -> Compression:
         """Everything after the model, for one request."""
-        texts = [parsed[d.text] for d in p.documents]
-        signals = self._signals(p, texts, keep, focus)
         values = utilities(signals, weight=self.config.relevance_weight)
         clock.mark("relevance")
         cost = costs(
@@ -259,34 +239,6 @@ class Compressor:
         fitted = fit(p, scored, self.config, arrange(relevance, self.config.order))
         clock.mark("fit")
         return _report(p, fitted, relevance, clock)
-
-    def _signals(
-        self,
-        p: Plan,
-        texts: Sequence[Parsed],
-        keep: dict[str, Read],
-        focus: dict[tuple[str, str], Float32],
-    ) -> list[Signals]:
-        reads = [keep[t.text] for t in texts]
-        sentence: list[Float32 | None] = [None] * len(texts)
-        document: list[float | None] = [None] * len(texts)
-        if p.query is not None and self.config.relevance_weight > 0:
-            if self.relevance is not None:
-                rated = self.relevance.rate(p.query, _passages(p, texts))
-                sentence = list(rated.sentence)
-                document = [float(x) for x in rated.document]
-            elif (vector := self._query_vector(p.query, reads)) is not None:
-                sentence = [None if r.embedding is None else r.embedding @ vector for r in reads]
-                document = [_cosine(r.embedding, vector) for r in reads]
-        return [
-            Signals(r.scores, t.segmentation.sentence, focus.get((p.query or "", t.text)), s, d)
-            for r, t, s, d in zip(reads, texts, sentence, document, strict=True)
-        ]
-
-    def _query_vector(self, query: str, reads: Sequence[Read]) -> Float32 | None:
-        if all(r.embedding is None for r in reads):
-            return None
-        return embed_query(query, self.scorer)
 
     def _reference(self, p: Plan, clock: Clock) -> Compression:
         """The LLMLingua-2 compatible path: per-chunk percentiles, no budget."""
@@ -334,11 +286,7 @@ def _document_relevance(s: Signals) -> float | None:
 def _passages(p: Plan, texts: Sequence[Parsed]) -> list[Passage]:
     out = []
     for document, t in zip(p.documents, texts, strict=True):
-        s = t.segmentation
-        first = np.searchsorted(s.sentence, np.arange(t.sentences), side="left")
-        last = np.searchsorted(s.sentence, np.arange(t.sentences), side="right") - 1
-        spans = zip(s.start[first].tolist(), s.end[last].tolist(), strict=True)
-        sentences = tuple(t.text[a:b] for a, b in spans)
+        sentences = tuple(t.text[a:b] for a, b in t.sentence_spans())
         out.append(Passage(document.text, sentences, document.score))
     return out
 

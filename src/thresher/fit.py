@@ -89,7 +89,8 @@ class _Problem:
             self.scored, self.bundle, self.plan.documents, strict=True
         ):
             mask = bought.kept[bundle]
-            mask = drop_idle_support(mask, scored.segmentation, scored.guards.requires)
+            guards = scored.guards
+            mask = drop_idle_support(mask, scored.segmentation, guards.support, guards.requires)
             body = render(document.text, scored.segmentation, mask, gap=self.config.gap)
             bodies.append(body if mask.any() else None)
         assembly = assemble(self.plan.documents, bodies, self.order, self.config.separator)
@@ -288,7 +289,7 @@ def _bundle_utility(
 ) -> Float64:
     """Cost-weighted mean over the units that carry meaning; -inf where there is none."""
     carries = (s.segmentation.kind != Kind.PUNCT) | (s.segmentation.host < 0)
-    carries &= ~s.segmentation.support
+    carries &= ~s.guards.support
     weight = np.where(carries, s.cost, 0.0)
     total = np.bincount(bundle, weights=weight, minlength=count)
     value = np.bincount(bundle, weights=weight * s.utility, minlength=count)

@@ -77,9 +77,21 @@ def cap(utility: Float64, needs: Int64) -> Float64:
     return out
 
 
-def drop_idle_support(mask: Bool, segmentation: Segmentation, requires: Int32) -> Bool:
-    """Drop markers, headers and fences which no kept unit requires. Shape: (U,) -> (U,)."""
-    if not segmentation.support.any():
+def drop_idle_support(
+    mask: Bool, segmentation: Segmentation, support: Bool, requires: Int32
+) -> Bool:
+    """Drop markers, headers, fences and negations which no kept unit requires.
+
+    Args:
+        mask: kept units. Shape: (U,)
+        segmentation: the units.
+        support: see ``Guards.support``. Shape: (U,)
+        requires: see ``Guards.requires``. Shape: (E, 2)
+
+    Returns:
+        Kept units. Shape: (U,)
+    """
+    if not support.any():
         return mask
     mask = mask.copy()
     hosts = np.where(segmentation.host >= 0, segmentation.host, np.arange(len(segmentation)))
@@ -87,7 +99,7 @@ def drop_idle_support(mask: Bool, segmentation: Segmentation, requires: Int32) -
         needed = np.zeros_like(mask)
         live = requires[mask[requires[:, 0]]]
         needed[live[:, 1]] = True
-        idle = mask & segmentation.support & ~needed
+        idle = mask & support & ~needed
         if not idle.any():
             return mask
         mask &= ~idle

@@ -141,11 +141,14 @@ class TokenScores:
     Attributes:
         keep: probability in [0, 1] that a token is worth keeping, special tokens included.
             Shape: (T,)
+        focus: probability in [0, 1] that a token matters to the query, of a window that holds
+            one. None there means that ``keep`` already says so. Shape: (T,)
         hidden: last hidden state, where the scorer was asked for it and has one. Shape: (T, H)
     """
 
     keep: Float32
     hidden: Float32 | None = None
+    focus: Float32 | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class RememberingScorer:
         self._scorer = scorer
         self._known: OrderedDict[tuple[bytes, bool, bool], TokenScores] = OrderedDict()
         self.query_aware = bool(getattr(scorer, "query_aware", False))
+        self.one_pass = bool(getattr(scorer, "one_pass", False))
         self.gives_hidden = bool(getattr(scorer, "gives_hidden", False))
 
     @property

@@ -27,8 +27,6 @@ from thresher_eval.methods import source_hash
 Array = NDArray[Any]
 Progress = Callable[[Iterable[Item]], Iterable[Item]]
 
-_UNIT = ("start", "end", "kind", "sentence", "host", "support", "force", "cost", "keep")
-
 
 @dataclass(frozen=True, slots=True)
 class Collected:
@@ -36,7 +34,8 @@ class Collected:
 
     Attributes:
         key: ``Item.key``.
-        arrays: by name. Per unit: those of ``Segmentation``, ``force``, ``cost``, ``keep``, and
+        arrays: by name. Per unit: those of ``Segmentation``, ``force`` and ``serves`` (the
+            ``support`` of ``Guards``), ``cost``, ``keep``, and
             ``focus`` (empty without a query head). Shape: (U,). Per edge, document-local:
             ``requires`` of the segmentation and ``guards``. Shape: (E, 2). Per sentence:
             ``sentence_relevance`` (may be empty). Shape: (S,). Per document:
@@ -60,10 +59,9 @@ class Collected:
 
     def guards(self) -> list[Guards]:
         """Guards of each document. Length D."""
-        force = self.split("force", "units")
-        return [
-            Guards(f, r) for f, r in zip(force, self.split("guards", "guard_edges"), strict=True)
-        ]
+        force, support = self.split("force", "units"), self.split("serves", "units")
+        edges = self.split("guards", "guard_edges")
+        return [Guards(*x) for x in zip(force, edges, support, strict=True)]
 
     def signals(self, *, focus: bool = True) -> list[Signals]:
         """Signals of each document, with or without the query head. Length D."""
@@ -94,10 +92,8 @@ def collect(item: Item, compressor: Compressor) -> Collected:
     )
     texts = list(dict.fromkeys(item.texts))
     parsed = dict(zip(texts, parse(texts, compressor.scorer), strict=True))
-    keep = compressor._keep([request], parsed, progress=False)
-    focus = compressor._focus([request], parsed)
     ordered = [parsed[t] for t in item.texts]
-    signals = compressor._signals(request, ordered, keep, focus)
+    signals = compressor._signals([request], parsed, progress=False)[0]
     segmentations = [p.segmentation for p in ordered]
     cost = costs(
         compressor.counter, item.texts, segmentations, [p.costs() for p in ordered], request.tokens
@@ -108,6 +104,7 @@ def collect(item: Item, compressor: Compressor) -> Collected:
         for name in ("start", "end", "kind", "sentence", "host", "support")
     }
     arrays["force"] = np.concatenate([g.force for g in guards])
+    arrays["serves"] = np.concatenate([g.support for g in guards])
     arrays["cost"] = np.concatenate(cost)
     arrays["keep"] = np.concatenate([s.keep for s in signals])
     arrays["focus"] = _joined([s.focus for s in signals])
@@ -143,7 +140,9 @@ def collect_all(
     They are stored by data set, under a stamp of the model and of the core's stages up to the
     signals, so that neither a new model nor a new segmentation meets old signals.
     """
-    stages = source_hash("thresher", ("analyse.py", "count.py", "guards.py", "windows.py"))
+    stages = source_hash(
+        "thresher", ("analyse.py", "count.py", "guards.py", "reading.py", "windows.py")
+    )
     layers = source_hash("thresher/segment")
     stamp = f"{compressor.scorer.fingerprint[:12]}-{stages[:6]}{layers[:6]}"
     root = Path(folder).expanduser()

@@ -80,7 +80,7 @@ def prepare(
     per_unit = _unit_terms(collected, focus=focus)
     for index, (s, g, c) in enumerate(zip(segmentations, guards, cost, strict=True)):
         local = bundles(s)
-        carries = ((s.kind != Kind.PUNCT) | (s.host < 0)) & ~s.support
+        carries = ((s.kind != Kind.PUNCT) | (s.host < 0)) & ~g.support
         weight.append(np.where(carries, c, 0.0))
         terms.append(per_unit[index])
         forced.append(g.force)

@@ -102,6 +102,38 @@ def holds_answer(text: str, answers: Sequence[str]) -> bool:
     return any(f" {key} " in haystack for key in keys)
 
 
+def mine_helpful(items: Iterable[Row], questions: Iterable[Row]) -> list[Labelled]:
+    """Pair questions with gold passages whose words were not labelled for them.
+
+    Only items with several gold passages count: a second hop looks irrelevant to its question,
+    and negatives alone would teach a model to drop it.
+
+    Args:
+        items: Question-answering items.
+        questions: Rows with a ``focus``; their passages are left out.
+    """
+    labelled = _labelled(questions)
+    found = []
+    for item in items:
+        question = str(item["question"]).strip()
+        gold = [str(p["text"]) for p in item["passages"] if p.get("is_gold")]
+        known = labelled.get(question, set())
+        for number, text in enumerate(gold if len(gold) > 1 else []):
+            if not any(text in other or other in text for other in known):
+                targets = np.full(len(split_words(text)), np.nan, dtype=np.float32)
+                name = f"{item['id']}#g{number}"
+                found.append(Labelled(name, str(item["id"]), text, question, targets, helps=True))
+    return found
+
+
+def _labelled(questions: Iterable[Row]) -> dict[str, set[str]]:
+    """Labelled passages of each question."""
+    labelled: dict[str, set[str]] = {}
+    for row in questions:
+        labelled.setdefault(str(row["question"]).strip(), set()).add(str(row["text"]))
+    return labelled
+
+
 def mine_negatives(
     items: Iterable[Row], questions: Iterable[Row], *, count: int, rng: np.random.Generator
 ) -> list[Labelled]:
@@ -118,9 +150,7 @@ def mine_negatives(
         count: How many negatives to return at most.
         rng: Source of randomness.
     """
-    labelled: dict[str, set[str]] = {}
-    for row in questions:
-        labelled.setdefault(str(row["question"]).strip(), set()).add(str(row["text"]))
+    labelled = _labelled(questions)
     candidates: list[list[Labelled]] = []
     for item in items:
         question = str(item["question"]).strip()

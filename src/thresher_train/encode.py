@@ -42,7 +42,10 @@ class Labelled:
         document: Windows and rows of one document never fall on both sides of a split.
         text: The passage.
         question: The question that ``targets`` belong to, or None for the keep output.
-        targets: Soft target of each word between 0 and 1. Shape: (U,)
+        targets: Soft target of each word between 0 and 1, NaN where none is known. Shape: (U,)
+        keep: Targets of the keep output on a row with a question, or None. Shape: (U,)
+        helps: Whether the passage as a whole is known to help with the question, though not
+            which of its words do.
     """
 
     id: str
@@ -50,6 +53,8 @@ class Labelled:
     text: str
     question: str | None
     targets: NDArray[np.float32]
+    keep: NDArray[np.float32] | None = None
+    helps: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,11 +63,12 @@ class Window:
 
     Attributes:
         row: Index of the ``Labelled`` row (or question) it was cut from.
-        output: Index in ``OUTPUTS`` of the output that is trained, or -1 for none.
+        output: Index in ``OUTPUTS`` of the output that the row is about, or -1 for none.
         ids: Token ids with special tokens. Shape: (T,)
         types: Segment ids: 0, and 1 for the passage of a pair. Shape: (T,)
         word: Word index in the passage of each token, or ``NO_WORD``. Shape: (T,)
-        target: Target of each token, 0 where it carries none. Shape: (T,)
+        target: Target of each token and output, NaN where there is none. Shape: (T, O)
+        helps: Whether the passage helps, see ``Labelled``.
         spans: First token and one past the last of each sentence to embed. Shape: (S, 2)
         vectors: Rows of the teacher's embedding table for ``spans``. Shape: (S,)
     """
@@ -73,6 +79,7 @@ class Window:
     types: NDArray[np.int64]
     word: NDArray[np.int64]
     target: NDArray[np.float32]
+    helps: bool = False
     spans: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), dtype=np.int64))
     vectors: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
@@ -90,6 +97,7 @@ class Batch:
         mask: 1 for tokens, 0 for padding. Shape: (B, T)
         target: Targets. Shape: (B, T, O)
         weight: 1 where a target counts in the loss. Shape: (B, T, O)
+        helps: 1 for the passage tokens of a window that is known to help. Shape: (B, T)
         pool: Row b, first token, one past the last token of each sentence. Shape: (S, 3)
         vectors: Rows of the teacher's embedding table. Shape: (S,)
     """
@@ -99,6 +107,7 @@ class Batch:
     mask: NDArray[np.int64]
     target: NDArray[np.float32]
     weight: NDArray[np.float32]
+    helps: NDArray[np.bool_]
     pool: NDArray[np.int64]
     vectors: NDArray[np.int64]
 
@@ -136,7 +145,7 @@ def encode_row(
         window: Longest window of a passage alone.
         query_max_length: Longest question in tokens; the rest of it is cut off.
         table: Row of the teacher's embedding table for each sentence text; sentences that stand
-            in it and lie wholly in a window of a passage alone are embedded too.
+            in it and lie wholly in a window are embedded too.
 
     Raises:
         ValueError: The row holds another number of targets than words.
@@ -155,11 +164,11 @@ def encode_row(
         Frame.pair(tokenizer, asked, max_length=query_max_length) if asked is not None else alone
     )
     place, word = _token_words(words, tokens)
-    token_target = np.where(word != NO_WORD, row.targets[place], 0.0)
+    target = np.where((word != NO_WORD)[:, None], _targets(row)[place], np.nan)
     closes = [words.forms[w][-1] in _SENTENCE_MARKS for w in place]
     ends = _cuts(place, closes, window - len(alone))
     spans, vectors = np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=np.int64)
-    if table is not None and asked is None:
+    if table is not None:
         spans, vectors = _sentences(row.text, tokens.start.astype(np.int64), table)
     windows = []
     for start, end in zip([0, *ends[:-1]], ends, strict=True):
@@ -173,7 +182,8 @@ def encode_row(
                 ids=_joined(frame.before, tokens.ids[part], frame.after),
                 types=_joined(frame.type_before, passage_type, frame.type_after),
                 word=_framed(frame, word[part], NO_WORD).astype(np.int64),
-                target=_framed(frame, token_target[part], 0).astype(np.float32),
+                target=_framed(frame, target[part], np.nan).astype(np.float32),
+                helps=row.helps,
                 spans=spans[inside] - start + len(frame.before),
                 vectors=vectors[inside],
             )
@@ -199,7 +209,7 @@ def encode_query(
         ids=np.concatenate([frame.before, asked, frame.after]).astype(np.int64),
         types=np.zeros(size, dtype=np.int64),
         word=np.full(size, NO_WORD, dtype=np.int64),
-        target=np.zeros(size, dtype=np.float32),
+        target=np.full((size, len(OUTPUTS)), np.nan, dtype=np.float32),
         spans=np.array([own, (0, size)], dtype=np.int64),
         vectors=np.array([vector, vector], dtype=np.int64),
     )
@@ -210,22 +220,22 @@ def make_batch(windows: Sequence[Window], *, pad_id: int = 0) -> Batch:
     shape = (len(windows), max(map(len, windows)))
     ids = np.full(shape, pad_id, dtype=np.int64)
     types, mask = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
-    target = np.zeros((*shape, len(OUTPUTS)), dtype=np.float32)
-    weight = np.zeros_like(target)
+    target = np.full((*shape, len(OUTPUTS)), np.nan, dtype=np.float32)
+    helps = np.zeros(shape, dtype=np.bool_)
     pool = []
     for b, window in enumerate(windows):
         t = len(window)
         ids[b, :t], types[b, :t], mask[b, :t] = window.ids, window.types, 1
-        if window.output >= 0:
-            target[b, :t, window.output] = window.target
-            weight[b, :t, window.output] = window.word != NO_WORD
+        target[b, :t] = window.target
+        helps[b, :t] = window.helps & (window.word != NO_WORD)
         pool += [(b, start, end) for start, end in window.spans]
     return Batch(
         ids,
         types,
         mask,
-        target,
-        weight,
+        np.nan_to_num(target),
+        (~np.isnan(target)).astype(np.float32),
+        helps,
         np.array(pool, dtype=np.int64).reshape(-1, 3),
         np.concatenate([w.vectors for w in windows]),
     )
@@ -276,11 +286,18 @@ def _joined(*parts: Sequence[int] | NDArray[Any]) -> NDArray[np.int64]:
     return np.concatenate(parts).astype(np.int64)
 
 
-def _framed(frame: Frame, values: NDArray[Any], outside: int) -> NDArray[Any]:
+def _targets(row: Labelled) -> NDArray[np.float32]:
+    """Targets of each word for every output. Shape: (U, O)."""
+    unknown = np.full(len(row.targets), np.nan, dtype=np.float32)
+    if row.question is None:
+        return np.stack([row.targets, unknown], axis=1)
+    return np.stack([unknown if row.keep is None else row.keep, row.targets], axis=1)
+
+
+def _framed(frame: Frame, values: NDArray[Any], outside: float) -> NDArray[Any]:
     """Put a value for the special and question tokens around those of the passage."""
-    return np.concatenate(
-        [np.full(len(frame.before), outside), values, np.full(len(frame.after), outside)]
-    )
+    ends = ((len(frame.before), len(frame.after)), *[(0, 0)] * (values.ndim - 1))
+    return np.pad(values, ends, constant_values=outside)
 
 
 def _sentences(

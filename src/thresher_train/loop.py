@@ -39,6 +39,7 @@ class LoopConfig:
         weight_decay: AdamW's decoupled decay, not applied to biases and norms.
         clip: Largest gradient norm.
         embedding_weight: Weight of the sentence-embedding loss.
+        passage_weight: Weight of the loss on passages that are known to help.
         hard_labels: Train on targets rounded to 0 and 1.
         checks_per_epoch: Evaluations and checkpoints an epoch.
         patience: Stop after this many checks without a better score; 0 never stops early.
@@ -56,6 +57,7 @@ class LoopConfig:
     weight_decay: float = 0.01
     clip: float = 1.0
     embedding_weight: float = 0.5
+    passage_weight: float = 0.1
     hard_labels: bool = False
     checks_per_epoch: int = 2
     patience: int = 0
@@ -102,7 +104,7 @@ def is_softmax(model: nn.Module) -> bool:
 
 
 def token_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Mean binary cross entropy over the weighted tokens of each output, summed over outputs.
+    """Binary cross entropy summed over outputs, mean over the tokens that have a target.
 
     Args:
         logits: Shape: (B, T, O)
@@ -110,7 +112,25 @@ def token_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         weight: 1 where a target counts. Shape: (B, T, O)
     """
     loss = F.binary_cross_entropy_with_logits(logits.float(), target, weight, reduction="none")
-    return loss.sum() / weight.sum().clamp_min(1.0)
+    return loss.sum() / weight.any(dim=-1).sum().clamp_min(1.0)
+
+
+def passage_loss(focus: Tensor, helps: Tensor, *, best: int = 8) -> Tensor:
+    """Cross entropy of "this passage helps", read from the mean of its best focus logits.
+
+    Multiple-instance learning: it is known that some words of the passage help, not which.
+
+    Args:
+        focus: Logits. Shape: (B, T)
+        helps: Passage tokens of the windows that help. Shape: (B, T)
+        best: How many tokens speak for the passage.
+    """
+    rows = helps.any(dim=1)
+    inside = focus.float()[rows].masked_fill(~helps[rows], -torch.inf)
+    top = inside.topk(min(best, inside.shape[1]), dim=1).values
+    known = torch.isfinite(top)
+    mean = top.masked_fill(~known, 0.0).sum(dim=1) / known.sum(dim=1)
+    return F.softplus(-mean).mean()
 
 
 def pool_sentences(hidden: Tensor, pool: Tensor) -> Tensor:
@@ -133,9 +153,9 @@ def batch_loss(
 ) -> tuple[Tensor, dict[str, float]]:
     """Loss of a batch and its parts for the log."""
     device = torch.device(config.device)
-    ids, types, mask, target, weight = (
+    ids, types, mask, target, weight, helps = (
         torch.from_numpy(x).to(device)
-        for x in (batch.ids, batch.types, batch.mask, batch.target, batch.weight)
+        for x in (batch.ids, batch.types, batch.mask, batch.target, batch.weight, batch.helps)
     )
     inputs = {"input_ids": ids, "attention_mask": mask}
     if has_types(model):
@@ -147,6 +167,10 @@ def batch_loss(
     logits = as_sigmoids(output.logits, softmax=is_softmax(model))
     loss = token_loss(logits, target[..., : logits.shape[-1]], weight[..., : logits.shape[-1]])
     parts = {"token": float(loss.detach())}
+    if batch.helps.any() and logits.shape[-1] > 1:
+        helpful = passage_loss(logits[..., 1], helps)
+        parts["passage"] = float(helpful.detach())
+        loss = loss + config.passage_weight * helpful
     if wants_hidden and vectors is not None:
         pooled = pool_sentences(output.hidden_states[-1], torch.from_numpy(batch.pool).to(device))
         teacher = vectors[torch.from_numpy(batch.vectors).to(device)].float()

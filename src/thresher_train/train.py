@@ -21,8 +21,9 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from thresher_train.align import split_words
 from thresher_train.curve import write_curve
-from thresher_train.data import label_focus, label_keep, mine_negatives, read_rows
+from thresher_train.data import label_focus, label_keep, mine_helpful, mine_negatives, read_rows
 from thresher_train.embed import EmbeddingTable, embed_texts, sentence_texts
 from thresher_train.encode import OUTPUTS, Batch, Labelled, Window, encode_query, encode_row
 from thresher_train.loop import LoopConfig, has_types, is_softmax, run
@@ -40,12 +41,15 @@ class TrainConfig:
         base: Encoder or token classifier to start from: a folder or a hub id.
         passages: Files of passage rows for the keep output.
         questions: Files of question rows for the focus output.
-        items: Files of question-answering items, to mine hard negatives from.
+        items: Files of question-answering items, to mine hard negatives from, and gold passages
+            of questions that need several.
         validation_passages: Passage rows to validate on; without any, documents are split off.
         validation_questions: Question rows to validate on.
         validation_share: Share of the documents to split off.
         negatives: Hard negatives for each positive question row.
         embedding_teacher: Folder of a bi-encoder whose sentence embeddings are learnt as well.
+        keep_teacher: Folder of a trained model (``model/`` of an earlier run) whose keep scores
+            are learnt on rows with a question, so that one forward gives both outputs.
         head: ``sigmoids`` (keep and focus) or ``softmax`` (drop and keep, the paper's).
         window: Longest window in tokens.
         query_max_length: Longest question in tokens.
@@ -63,6 +67,7 @@ class TrainConfig:
     validation_share: float = 0.05
     negatives: float = 1 / 3
     embedding_teacher: str = ""
+    keep_teacher: str = ""
     head: Head = "sigmoids"
     window: int = 256
     query_max_length: int = 64
@@ -109,7 +114,7 @@ def train(config: TrainConfig) -> TrainReport:
         ValueError: There is nothing to train on or to validate on.
     """
     tokenizer = base_tokenizer(config.base)
-    corpus = load_corpus(config)
+    corpus = with_keep_targets(load_corpus(config), tokenizer, config)
     table = _embeddings(config, corpus)
     rows = None if table is None else table.rows
     windows = encode_rows(tokenizer, corpus.train, config, table=rows)
@@ -150,13 +155,32 @@ def load_corpus(config: TrainConfig) -> Corpus:
     if not given:
         rows, given = split_by_document(rows, config.validation_share, rng)
     held = {row.question for row in given if row.question is not None}
-    rows += [row for row in negatives if row.question not in held]
+    mined = [*negatives, *(mine_helpful(items, asked) if focus else [])]
+    rows += [row for row in mined if row.question not in held]
     if not rows or not given:
         raise ValueError(
             f"got {len(rows)} rows to train on and {len(given)} to validate on; raise "
             "validation_share or give validation rows"
         )
     return Corpus(tuple(rows), tuple(given))
+
+
+def with_keep_targets(corpus: Corpus, tokenizer: Any, config: TrainConfig) -> Corpus:
+    """Give training rows with a question the keep scores of ``keep_teacher`` as targets."""
+    if not config.keep_teacher:
+        return corpus
+    from transformers import AutoModelForTokenClassification
+
+    model = AutoModelForTokenClassification.from_pretrained(config.keep_teacher)
+    forward = torch_forward(model.float().eval().to(config.loop.device))
+    texts = list(dict.fromkeys(r.text for r in corpus.train if r.question is not None))
+    alone = [Labelled(t, t, t, None, np.zeros(len(split_words(t)), np.float32)) for t in texts]
+    windows = encode_rows(tokenizer, alone, config)
+    scores = dict(zip(texts, word_scores(forward, windows, alone, per_batch=8), strict=True))
+    train = tuple(
+        row if row.question is None else replace(row, keep=scores[row.text]) for row in corpus.train
+    )
+    return Corpus(train, corpus.validation)
 
 
 def split_by_document(
@@ -264,7 +288,7 @@ def _embeddings(config: TrainConfig, corpus: Corpus) -> EmbeddingTable | None:
     folder = config.output / "embeddings"
     if (folder / "texts.json").is_file():
         return EmbeddingTable.load(folder)
-    passages = [row.text for row in corpus.train if row.question is None]
+    passages = [row.text for row in corpus.train if row.question is None or row.keep is not None]
     asked = [row.question for row in corpus.train if row.question is not None]
     table = embed_texts(
         list(dict.fromkeys([*sentence_texts(passages), *asked])),
@@ -313,6 +337,7 @@ def save_model(config: TrainConfig, model: Any, folder: Path) -> None:
         "outputs": trained,
         "activation": "sigmoid" if config.head == "sigmoids" else "softmax",
         "embedding": bool(config.embedding_teacher),
+        "paired": bool(config.keep_teacher),
     }
     shutil.rmtree(folder, ignore_errors=True)
     model.save_pretrained(str(folder))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tokenizers import Tokenizer
@@ -36,8 +38,9 @@ def test_every_word_has_its_target_once(tokenizer: Tokenizer) -> None:
         assert len(window) <= 48
         assert window.row == 3
         inside = window.word != NO_WORD
-        assert np.allclose(window.target[inside], row.targets[window.word[inside]])
-        assert not window.target[~inside].any()
+        assert np.allclose(window.target[inside, 0], row.targets[window.word[inside]])
+        assert np.isnan(window.target[inside, 1]).all()
+        assert np.isnan(window.target[~inside]).all()
         assert not inside[0]
         assert not inside[-1]
 
@@ -110,6 +113,24 @@ def test_padding_special_and_question_tokens_are_out_of_the_loss(toy_tokenizer: 
     assert batch.weight[1, :, 0].sum() == 0
     assert batch.weight[1, :, 1].sum() == 2
     assert not batch.weight[batch.mask == 0].any()
+
+
+def test_a_row_with_keep_scores_trains_both_outputs(toy_tokenizer: Tokenizer) -> None:
+    row = labelled(TEXT, "what fee was raised?")
+    row = replace(row, keep=np.full(len(row.targets), 0.25, dtype=np.float32))
+    (window,) = encode_row(toy_tokenizer, row, 0)
+    inside = window.word != NO_WORD
+    assert (window.target[inside, 0] == 0.25).all()
+    assert np.allclose(window.target[inside, 1], row.targets[window.word[inside]])
+
+
+def test_a_helpful_passage_marks_its_tokens_only(toy_tokenizer: Tokenizer) -> None:
+    unknown = np.full(len(split_words(TEXT)), np.nan, dtype=np.float32)
+    row = Labelled("r", "d", TEXT, "what fee?", unknown, helps=True)
+    (window,) = encode_row(toy_tokenizer, row, 0)
+    batch = make_batch([window])
+    assert not batch.weight.any()
+    assert (batch.helps[0] == (window.word != NO_WORD)).all()
 
 
 def test_batches_hold_every_window_once(toy_tokenizer: Tokenizer) -> None:

@@ -12,6 +12,7 @@ from thresher_train.data import (
     holds_answer,
     label_focus,
     label_keep,
+    mine_helpful,
     mine_negatives,
     read_rows,
     write_rows,
@@ -68,3 +69,12 @@ def test_bad_lines_are_named(tmp_path: Path) -> None:
     path.write_text("{")
     with pytest.raises(ValueError, match=r"line 1: not JSON"):
         read_rows(path)
+
+
+def test_gold_passages_without_labels_are_helpful_where_a_question_needs_several() -> None:
+    passages = [{"text": f"hop {i}", "is_gold": i < 2} for i in range(4)]
+    several = {"id": "i", "question": "q", "answers": ["a"], "passages": passages}
+    one = {**several, "id": "j", "question": "r", "passages": passages[1:]}
+    found = mine_helpful([several, one], [{"question": "q", "text": "hop 0", "focus": "hop"}])
+    assert [(row.question, row.text, row.helps) for row in found] == [("q", "hop 1", True)]
+    assert np.isnan(found[0].targets).all()

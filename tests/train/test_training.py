@@ -18,8 +18,21 @@ from toy_training import passage_row, question_row, write_lines  # noqa: E402
 from thresher_train import recipes  # noqa: E402
 from thresher_train.evaluate import EvaluateConfig, evaluate  # noqa: E402
 from thresher_train.export import ExportConfig, GateError, export  # noqa: E402
-from thresher_train.loop import LoopConfig, pool_sentences, rate_at, token_loss  # noqa: E402
-from thresher_train.train import TrainConfig, base_model, load_corpus, train  # noqa: E402
+from thresher_train.loop import (  # noqa: E402
+    LoopConfig,
+    passage_loss,
+    pool_sentences,
+    rate_at,
+    token_loss,
+)
+from thresher_train.train import (  # noqa: E402
+    TrainConfig,
+    base_model,
+    base_tokenizer,
+    load_corpus,
+    train,
+    with_keep_targets,
+)
 
 LOOP = LoopConfig(epochs=6, tokens_per_batch=400, learning_rate=3e-3, checks_per_epoch=1)
 
@@ -110,6 +123,30 @@ def test_embeddings_are_learnt_beside(config: TrainConfig) -> None:
     settings = json.loads((report.model / "config.json").read_text())
     assert settings["thresher"]["embedding"] is True
     assert settings["thresher"]["outputs"] == ["keep", "focus"]
+
+
+def test_keep_scores_are_learnt_on_questions_too(config: TrainConfig) -> None:
+    first = train(replace(config, questions=(), loop=replace(LOOP, epochs=2)))
+    second = replace(
+        config, output=config.output.with_name("both"), base=str(first.model),
+        keep_teacher=str(first.model), embedding_teacher=str(config.base),
+    )  # fmt: skip
+    corpus = with_keep_targets(load_corpus(second), base_tokenizer(second.base), second)
+    asked = [row for row in corpus.train if row.question is not None]
+    assert all(row.keep is not None and len(row.keep) == len(row.targets) for row in asked)
+    report = train(replace(second, loop=replace(LOOP, epochs=1)))
+    settings = json.loads((report.model / "config.json").read_text())
+    assert settings["thresher"]["paired"] is True
+
+
+def test_passage_loss_asks_for_some_words_of_the_passage() -> None:
+    helps = torch.tensor([[False, True, True, True], [False] * 4])
+    logits = torch.tensor([[9.0, 2.0, -4.0, 2.0], [9.0] * 4], requires_grad=True)
+    loss = passage_loss(logits, helps, best=2)
+    assert loss.item() == pytest.approx(float(np.log1p(np.exp(-2.0))), abs=1e-6)
+    loss.backward()
+    assert logits.grad is not None
+    assert (logits.grad != 0).tolist() == [[False, True, False, True], [False] * 4]
 
 
 def test_the_papers_recipe(config: TrainConfig) -> None:

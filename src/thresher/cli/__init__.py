@@ -24,7 +24,7 @@ COMMANDS = {
     "distill": "thresher.cli.train",
     "label": "thresher.cli.train",
     "train": "thresher.cli.train",
-    "evaluate": "thresher.cli.train",
+    "evaluate": "thresher.cli.evaluate",
     "export": "thresher.cli.train",
 }
 """Where each command lives."""

@@ -1,4 +1,4 @@
-"""``thresher distill | label | train | evaluate | export``: thin doors to ``thresher_train``."""
+"""``thresher distill | label | train | export``: thin doors to ``thresher_train``."""
 
 from __future__ import annotations
 
@@ -33,12 +33,7 @@ def _command(
             recipes = importlib.import_module("thresher_train.recipes").RECIPES
             settings = replaced(recipes[recipe](settings), given)
         work: Callable[[Any], Any] = getattr(importlib.import_module(module), name)
-        try:
-            report = work(settings)
-        except (ValueError, RuntimeError) as error:
-            if _is_explained(error):
-                raise click.ClickException(str(error)) from error
-            raise
+        report = explained(work, settings)
         if report is not None:
             write(dumps(_plain(report), indent=2) + "\n", None)
 
@@ -53,13 +48,23 @@ def _command(
     )
 
 
+def explained(work: Callable[[Any], Any], settings: Any) -> Any:
+    """Call training code; what it raises on purpose becomes one line for the user."""
+    try:
+        return work(settings)
+    except (ValueError, RuntimeError) as error:
+        if _is_explained(error):
+            raise click.ClickException(str(error)) from error
+        raise
+
+
 def _is_explained(error: BaseException) -> bool:
     """Whether the training code, or the loading of a model, raised it on purpose."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
     name = place.tb_frame.f_globals.get("__name__", "") if place is not None else ""
-    return str(name).startswith(("thresher_train", "transformers"))
+    return str(name).startswith(("thresher_train", "thresher_eval", "transformers"))
 
 
 def _plain(report: Any) -> Any:
@@ -96,12 +101,6 @@ train = _command(
     ],
 )
 
-evaluate = _command(
-    "evaluate",
-    "Measure a model on held-out labels: word AUC, and precision at the teacher's own rate.",
-    "thresher evaluate --model run/model --engine torch --passages dev.jsonl",
-)
-
 export = _command(
     "export",
     "Write a trained model as int8 ONNX and safetensors, checked against float32.",
@@ -109,4 +108,4 @@ export = _command(
     "thresher compress docs/ --model mymodel --budget 800",
 )
 
-__all__ = ["distill", "evaluate", "export", "label", "train"]
+__all__ = ["distill", "explained", "export", "label", "train"]

@@ -33,6 +33,8 @@ class Scorer(Protocol):
         fingerprint: changes whenever the scores may change; stored scores are bound to it.
         query_aware: whether windows that start with a query (``Window.paired``) are understood;
             absent means no.
+        one_pass: whether ``keep`` (and ``hidden``) of such a window are as good as those of the
+            passage alone, so that one pass gives everything; absent means no.
         gives_hidden: whether ``score(..., hidden=True)`` fills ``TokenScores.hidden`` with states
             whose mean over a sentence is a sentence embedding; absent means no.
     """
@@ -56,8 +58,8 @@ class Scorer(Protocol):
         """Score every token of every window, in the given order.
 
         Args:
-            windows: token ids with special tokens; ``paired`` ones hold a query first, and their
-                scores say what the passage is worth to that query.
+            windows: token ids with special tokens; ``paired`` ones hold a query first, and
+                ``focus`` (``keep`` where it is None) says what the passage is worth to it.
             hidden: also return last hidden states, where the scorer can.
 
         Returns:

@@ -10,8 +10,10 @@ from thresher.scoring.checkpoint import Checkpoint
 from thresher.types import Float32
 
 
-def probabilities(logits: Any, checkpoint: Checkpoint, *, paired: bool) -> Float32:
-    """Keep probability of each token: the focus output for windows with a query, else keep.
+def probabilities(
+    logits: Any, checkpoint: Checkpoint, *, paired: bool
+) -> tuple[Float32, Float32 | None]:
+    """Keep probability of each token and, for windows with a query, focus probability.
 
     Args:
         logits: raw outputs. Shape: (T, labels)
@@ -19,13 +21,13 @@ def probabilities(logits: Any, checkpoint: Checkpoint, *, paired: bool) -> Float
         paired: whether the window starts with a query.
 
     Returns:
-        Probabilities in [0, 1]. Shape: (T,)
+        Probabilities in [0, 1]. Shape: (T,), (T,)
     """
-    column = checkpoint.focus if paired and checkpoint.focus is not None else checkpoint.keep
     x = np.asarray(logits, dtype=np.float32)
     if checkpoint.activation == "sigmoid":
-        sigmoid: Float32 = 0.5 * (1.0 + np.tanh(0.5 * x[:, column]))
-        return sigmoid
-    x = np.exp(x - x.max(axis=1, keepdims=True))
-    softmax: Float32 = x[:, column] / x.sum(axis=1)
-    return softmax
+        x = 0.5 * (1.0 + np.tanh(0.5 * x))
+    else:
+        x = np.exp(x - x.max(axis=1, keepdims=True))
+        x /= x.sum(axis=1, keepdims=True)
+    keep = x[:, checkpoint.keep]
+    return keep, x[:, checkpoint.focus] if paired and checkpoint.focus is not None else None

@@ -66,6 +66,7 @@ class Checkpoint:
         activation: how logits become probabilities.
         max_length: longest window, special tokens included.
         embedding: whether mean hidden states are sentence embeddings.
+        one_pass: whether keep and embeddings hold in windows with a query too.
         vocab_size: rows of the embedding table.
         pad_id: id for padding.
     """
@@ -76,6 +77,7 @@ class Checkpoint:
     activation: Literal["softmax", "sigmoid"]
     max_length: int
     embedding: bool
+    one_pass: bool
     vocab_size: int
     pad_id: int
 
@@ -116,6 +118,7 @@ class Checkpoint:
             else "softmax",
             max_length=_max_length(config),
             embedding=bool(own.get("embedding", False)),
+            one_pass=bool(own.get("paired", False)),
             vocab_size=int(config.get("vocab_size", 0)),
             pad_id=int(config.get("pad_token_id") or 0),
         )

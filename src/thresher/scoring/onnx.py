@@ -41,6 +41,7 @@ class OnnxScorer:
         self.tokenizer = self.checkpoint.tokenizer()
         self.max_length = self.checkpoint.max_length
         self.query_aware = self.checkpoint.focus is not None
+        self.one_pass = self.checkpoint.one_pass
         self.gives_hidden = self.checkpoint.embedding
         self.threads = threads or available_cores()
         self.path = _choose(Path(folder))
@@ -82,8 +83,8 @@ class OnnxScorer:
                 f"ONNX Runtime failed on a window of {len(window)} tokens (the model takes "
                 f"{self.max_length}): {error}"
             ) from error
-        keep = probabilities(outputs[0][0], self.checkpoint, paired=window.paired)
-        return TokenScores(keep, outputs[1][0] if len(wanted) == 2 else None)
+        keep, focus = probabilities(outputs[0][0], self.checkpoint, paired=window.paired)
+        return TokenScores(keep, outputs[1][0] if len(wanted) == 2 else None, focus)
 
     def __getstate__(self) -> dict[str, Any]:
         return {

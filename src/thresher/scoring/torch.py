@@ -55,6 +55,7 @@ class TorchScorer:
         self.tokenizer = self.checkpoint.tokenizer()
         self.max_length = self.checkpoint.max_length
         self.query_aware = self.checkpoint.focus is not None
+        self.one_pass = self.checkpoint.one_pass
         self.gives_hidden = self.checkpoint.embedding
         self.batch_tokens = batch_tokens
         self.device = self._torch.device(device or self._best_device())
@@ -76,12 +77,12 @@ class TorchScorer:
             logits, states = self._forward(batch, hidden and self.gives_hidden)
             for row, index in enumerate(batch.index.tolist()):
                 window = windows[index]
-                keep = probabilities(
-                    logits[row, : len(window)], self.checkpoint, paired=window.paired
+                length = len(window)
+                keep, focus = probabilities(
+                    logits[row, :length], self.checkpoint, paired=window.paired
                 )
-                out[index] = TokenScores(
-                    keep, None if states is None else states[row, : len(window)]
-                )
+                state = None if states is None else states[row, :length]
+                out[index] = TokenScores(keep, state, focus)
         return [scores for scores in out if scores is not None]
 
     def _forward(self, batch: Batch, hidden: bool) -> tuple[Any, Any]:
