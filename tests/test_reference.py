@@ -16,7 +16,8 @@ from thresher import CompressConfig, Compressor, reference
 from thresher.config import LLMLingua2
 from thresher.errors import InputError, MissingExtraError, ScorerError
 from thresher.reference import Selection, select
-from thresher.reference_words import Vocabulary, chunks_of
+from thresher.reference_vocabulary import Vocabulary
+from thresher.reference_words import chunks_of
 from thresher.types import TokenScores, Window
 
 

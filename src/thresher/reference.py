@@ -17,7 +17,8 @@ import numpy as np
 
 from thresher.config import LLMLingua2
 from thresher.errors import ScorerError, require
-from thresher.reference_words import Chunk, Vocabulary, Words, chunks_of, words_of
+from thresher.reference_vocabulary import Vocabulary
+from thresher.reference_words import Chunk, Words, chunks_of, words_of
 from thresher.scoring import Scorer
 from thresher.types import Bool, Float32, Float64, Int32, Int64, Kind, Segmentation, Window
 
