@@ -152,3 +152,31 @@ def test_long_lines_fall_back_to_words() -> None:
     assert len(seg) > 200
     words = set(range(1, len(seg) - 1)) - set(np.flatnonzero(seg.kind == Kind.PUNCT).tolist())
     assert {(u, 0) for u in words} <= set(map(tuple, seg.requires.tolist()))
+
+
+def test_a_header_of_several_rows_is_needed_whole() -> None:
+    text = (
+        " |  | Year Ended December 31, | \n | 2019 | 2018\n | £m | £m\n"
+        "Depreciation | 2.5 | 2.3\nTotal | 9.0 | 7.8"
+    )
+    assert needs(text)["Total | 9.0 | 7.8"] == {"| £m | £m"}
+    assert needs(text)["| £m | £m"] == {"| 2019 | 2018"}
+    assert needs(text)["| 2019 | 2018"] == {"|  | Year Ended December 31, |"}
+    assert support_of(text) == ["|  | Year Ended December 31, |", "| 2019 | 2018", "| £m | £m"]
+
+
+def test_the_label_row_ends_a_header() -> None:
+    text = " | Year ended | Year ended\nType | May 31, 2019 | May 31, 2018\nCash | 2 | 3\nA | 4 | 5"
+    assert support_of(text) == ["| Year ended | Year ended", "Type | May 31, 2019 | May 31, 2018"]
+
+
+def test_years_are_data_where_the_header_has_a_label() -> None:
+    text = "Company | Founded | By\nAcme | 1999 | Joe\nBolt | 2001 | Ann"
+    assert support_of(text) == ["Company | Founded | By"]
+    assert needs(text)["Bolt | 2001 | Ann"] == {"Company | Founded | By"}
+
+
+def test_rows_with_one_bar_make_a_table_when_there_are_three() -> None:
+    three = "Item | Price\nTea | 3\nMilk | 2"
+    assert units(three) == ["Item | Price", "Tea | 3", "Milk | 2"]
+    assert len(units("Item | Price\nTea | 3")) > 2

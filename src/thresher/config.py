@@ -57,7 +57,7 @@ class CompressConfig:
         keep_digits: keep every unit with a digit.
         force: a callable on the unit's text; True keeps it. Not JSON-safe.
         negations: never drop a negation while the word it negates is kept.
-        titles: keep the title of a document, its short first line, while any of it is kept.
+        names: keep or drop names of several words as one.
 
     Form
         separator: between the documents of the assembled text.
@@ -84,7 +84,7 @@ class CompressConfig:
     keep_digits: bool = False
     force: ForceKeep | None = None
     negations: bool = True
-    titles: bool = False
+    names: bool = False
 
     separator: str = "\n\n"
     gap: str | None = None

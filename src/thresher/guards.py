@@ -13,9 +13,7 @@ from thresher.errors import InputError
 from thresher.negations import negation_edges
 from thresher.segment import unit_texts
 from thresher.segment.quantities import L
-from thresher.types import Bool, Int32, Kind, Segmentation
-
-_TITLE_WORDS = 16
+from thresher.types import Bool, Int32, Segmentation
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +64,7 @@ def guard(text: str, segmentation: Segmentation, config: CompressConfig) -> Guar
             support = support.copy()
             support[edges[:, 1]] = True
             support &= segmentation.support | ~force
-    if config.titles:
-        edges = title_edges(text, segmentation)
-        if edges.size:
-            requires = np.concatenate((requires, edges))
     return Guards(force, requires, support)
-
-
-def title_edges(text: str, segmentation: Segmentation) -> Int32:
-    """Rows ``(word, title word)`` of a document that starts with a title line. Shape: (E, 2).
-
-    A title is a first line of at most 16 words, without a closing full stop, with text below it.
-    """
-    line, _, rest = text.partition("\n")
-    words = np.flatnonzero(segmentation.kind != Kind.PUNCT)
-    size = int(np.searchsorted(segmentation.end[words], len(line), side="right"))
-    if not (0 < size <= _TITLE_WORDS and rest.strip()) or line.rstrip().endswith((".", ",", ";")):
-        return np.zeros((0, 2), np.int32)
-    title, others = words[:size], words[size:]
-    rows = np.stack([np.repeat(others, size), np.tile(title, others.size)], axis=1)
-    return rows.astype(np.int32)
 
 
 def _spans(text: str, config: CompressConfig) -> Iterator[tuple[int, int]]:

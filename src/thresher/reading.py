@@ -14,10 +14,11 @@ import numpy as np
 
 from thresher.analyse import Parsed, Read, read
 from thresher.cache import StoredScores, fingerprint
+from thresher.relevance.bridge import bridges
 from thresher.request import Plan
 from thresher.scoring import Scorer
 from thresher.types import Float32
-from thresher.utility import Signals, best_mean
+from thresher.utility import Signals
 from thresher.windows import QUERY_MAX_LENGTH, Frame
 
 SECOND_QUERY_MAX_LENGTH = 2 * QUERY_MAX_LENGTH
@@ -142,12 +143,36 @@ def second_query(query: str, texts: Sequence[Parsed], signals: Sequence[Signals]
     """
     found: list[tuple[float, int, int]] = []
     for index, s in enumerate(signals):
-        worth = None if s.focus is None else best_mean(s.focus, s.sentence, 5)
-        worth = s.sentence_relevance if worth is None else worth
+        worth = s.worth()
         if worth is not None:
             found += [(-float(w), index, i) for i, w in enumerate(worth)]
     chosen = [(texts[d], *texts[d].sentence_spans()[i]) for _, d, i in sorted(found)[:_BEST]]
     return " ".join([query, *(t.text[start:end] for t, start, end in chosen)])
+
+
+def bridged(query: str, texts: Sequence[Parsed], signals: Sequence[Signals]) -> list[Signals]:
+    """Signals with what documents borrow from each other by name; see ``relevance.bridge``."""
+    given = [s.worth() for s in signals]
+    known = [w for w in given if w is not None]
+    if len(known) < len(given) or len(given) < 2:
+        return list(signals)
+    if any(s.focus is None for s in signals):
+        known = _scaled(known)
+    found = bridges(query, [t.text for t in texts], [t.segmentation for t in texts], known)
+    return [
+        replace(s, sentence_bridge=b.sentence, document_bridge=b.document)
+        for s, b in zip(signals, found, strict=True)
+    ]
+
+
+def _scaled(relevance: Sequence[Float32]) -> list[Float32]:
+    """Relevance of any scale to [0, 1]: 0 up to the mean, 1 at the largest, squared between."""
+    flat = np.concatenate(relevance)
+    if not flat.size:
+        return list(relevance)
+    mean = float(flat.mean())
+    spread = max(float(flat.max()) - mean, 1e-9)
+    return [np.clip((r - mean) / spread, 0.0, 1.0) ** 2 for r in relevance]
 
 
 def joined(first: Signals, second: Signals) -> Signals:

@@ -1,13 +1,14 @@
 """The utility of a word: its keep score joined with what its surroundings are worth to the query.
 
 With p the keep probability, f the probability that the word matters to the query (the model's
-focus head), F_s and F_d the mean of the best f in its sentence and document, and r_s, r_d the
-relevance of sentence and document standardised over the request::
+focus head), F_s and F_d the mean of the best f in its sentence and document, r_s, r_d the relevance
+of sentence and document standardised over the request, and n_s, n_d what both borrow from other
+documents by the names they share (``relevance.bridge``)::
 
-    u = logit(p) + w * (a logit(f) + b logit(F_s) + c logit(F_d) + d r_s + e r_d)
+    u = logit(p) + w * (a logit(f) + b logit(F_s) + c logit(F_d) + d r_s + e r_d + g n_s + h n_d)
 
 ``w`` is ``CompressConfig.relevance_weight``. Terms that a request lacks count as 0. Without a
-query u = logit(p). The weights a to e are ``WEIGHTS``, fitted on development sets.
+query u = logit(p). The weights a to h are ``WEIGHTS``, fitted on development sets.
 """
 
 from __future__ import annotations
@@ -33,9 +34,19 @@ class Weights:
     document_focus: float
     sentence: float
     document: float
+    sentence_bridge: float
+    document_bridge: float
 
 
-WEIGHTS = Weights(focus=0.3, sentence_focus=0.3, document_focus=0.15, sentence=0.6, document=0.4)
+WEIGHTS = Weights(
+    focus=0.3,
+    sentence_focus=0.3,
+    document_focus=0.15,
+    sentence=0.6,
+    document=0.4,
+    sentence_bridge=1.0,
+    document_bridge=1.0,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,8 @@ class Signals:
         focus: query-conditioned probability, or None. Shape: (U,)
         sentence_relevance: or None. Shape: (S,)
         document_relevance: or None.
+        sentence_bridge: see ``relevance.bridge``, or None. Shape: (S,)
+        document_bridge: the same of the document.
     """
 
     keep: Float32
@@ -55,6 +68,14 @@ class Signals:
     focus: Float32 | None = None
     sentence_relevance: Float32 | None = None
     document_relevance: float | None = None
+    sentence_bridge: Float32 | None = None
+    document_bridge: float = 0.0
+
+    def worth(self) -> Float32 | None:
+        """Relevance of each sentence in [0, 1] by the model, or by its relevance. Shape: (S,)."""
+        if self.focus is not None:
+            return best_mean(self.focus, self.sentence, _BEST_OF_SENTENCE)
+        return self.sentence_relevance
 
 
 def logit(p: Float32 | Float64) -> Float64:
@@ -112,6 +133,9 @@ def _relevance_terms(
         terms += weights.sentence * z[s.sentence]
     if s.document_relevance is not None:
         terms += weights.document * (s.document_relevance - document_mean) / document_spread
+    if s.sentence_bridge is not None:
+        terms += weights.sentence_bridge * s.sentence_bridge[s.sentence]
+        terms += weights.document_bridge * s.document_bridge
     return terms
 
 

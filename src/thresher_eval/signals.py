@@ -35,12 +35,12 @@ class Collected:
     Attributes:
         key: ``Item.key``.
         arrays: by name. Per unit: those of ``Segmentation``, ``force`` and ``serves`` (the
-            ``support`` of ``Guards``), ``cost``, ``keep``, and
-            ``focus`` (empty without a query head). Shape: (U,). Per edge, document-local:
-            ``requires`` of the segmentation and ``guards``. Shape: (E, 2). Per sentence:
-            ``sentence_relevance`` (may be empty). Shape: (S,). Per document:
-            ``document_relevance`` (may be empty), and the counts ``units``, ``sentences``,
-            ``edges``, ``guard_edges``. Shape: (D,)
+            ``support`` of ``Guards``), ``cost``, ``keep``, and ``focus`` (empty without a query
+            head). Shape: (U,). Per edge, document-local: ``requires`` of the segmentation and
+            ``guards``. Shape: (E, 2). Per sentence: ``sentence_relevance`` and
+            ``sentence_bridge`` (may be empty). Shape: (S,). Per document:
+            ``document_relevance`` (may be empty), ``document_bridge``, and the counts ``units``,
+            ``sentences``, ``edges``, ``guard_edges``. Shape: (D,)
     """
 
     key: str
@@ -68,7 +68,7 @@ class Collected:
         documents = len(self.arrays["units"])
         none: list[Any] = [None] * documents
         has = {n: bool(self.arrays[n].size) for n in (
-            "focus", "sentence_relevance", "document_relevance")}  # fmt: skip
+            "focus", "sentence_relevance", "document_relevance", "sentence_bridge")}  # fmt: skip
         return [
             Signals(*x)
             for x in zip(
@@ -79,6 +79,8 @@ class Collected:
                 if has["sentence_relevance"]
                 else none,
                 self.arrays["document_relevance"].tolist() if has["document_relevance"] else none,
+                self.split("sentence_bridge", "sentences") if has["sentence_bridge"] else none,
+                self.arrays["document_bridge"].tolist(),
                 strict=True,
             )
         ]
@@ -115,6 +117,8 @@ def collect(item: Item, compressor: Compressor) -> Collected:
     arrays["document_relevance"] = np.asarray(
         [] if any(k is None for k in known) else known, dtype=np.float32
     )
+    arrays["sentence_bridge"] = _joined([s.sentence_bridge for s in signals])
+    arrays["document_bridge"] = np.asarray([s.document_bridge for s in signals], np.float32)
     arrays["units"] = np.asarray([len(s) for s in segmentations])
     arrays["sentences"] = np.asarray([p.sentences for p in ordered])
     arrays["edges"] = np.asarray([len(s.requires) for s in segmentations])

@@ -1,0 +1,115 @@
+"""Relevance by name: what a passage that answers the question mentions leads to other passages.
+
+"Where was the director of Pervirella born?" is answered by a passage that does not say Pervirella:
+the one on the director, whom the passage on the film names. Names are words in capitals that are
+never written small in the request; a name that a relevant sentence mentions makes sentences of
+other passages that mention it relevant too, above all where it stands in their first sentence.
+No model runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from thresher.segment import unit_texts
+from thresher.types import Bool, Float32, Float64, Int64, Kind, Segmentation
+
+_LEAST_LETTERS = 3
+_COMMON = 0.5  # share of the passages in which a name says nothing any more
+_STRONGEST = 0.7  # what one name alone can give
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """What one document borrows.
+
+    Attributes:
+        sentence: by the names in each sentence, in [0, 1]. Shape: (S,)
+        document: by those in its first sentences (a title among them), in [0, 1].
+    """
+
+    sentence: Float32
+    document: float
+
+
+def bridges(
+    query: str,
+    texts: Sequence[str],
+    parts: Sequence[Segmentation],
+    worth: Sequence[Float32],
+) -> list[Bridge]:
+    """Spread relevance from sentences to those of other documents which share a name with them.
+
+    Names of the query itself spread nothing.
+
+    Args:
+        query: the question.
+        texts: the documents.
+        parts: their units.
+        worth: relevance of each sentence, in [0, 1]. Shape of each: (S,)
+
+    Returns:
+        One value a document.
+    """
+    names, found = _names(query, texts, parts)
+    sizes = np.asarray([w.shape[0] for w in worth])
+    if not names or not found.size:
+        return [Bridge(np.zeros(n, np.float32), 0.0) for n in sizes]
+    first = np.cumsum(sizes) - sizes
+    document, name = found[:, 0], found[:, 2]
+    sentence = found[:, 1] + first[document]
+    spread = _spread(document, name, np.concatenate(worth)[sentence], len(texts), names)
+    missing = _missing(spread[document, name], sentence, int(sizes.sum()))
+    lead = found[:, 1] < np.where(_titled(texts)[document], 2, 1)
+    leading = _missing(spread[document[lead], name[lead]], document[lead], len(texts))
+    return [
+        Bridge((1.0 - missing[a : a + n]).astype(np.float32), float(1.0 - leading[i]))
+        for i, (a, n) in enumerate(zip(first.tolist(), sizes.tolist(), strict=True))
+    ]
+
+
+def _spread(document: Int64, name: Int64, worth: Float32, documents: int, names: int) -> Float64:
+    """What each name brings to each document from all others. Shape: (D, N)."""
+    own = np.zeros((documents, names))
+    np.maximum.at(own, (document, name), worth)
+    present = np.zeros((documents, names), dtype=np.bool_)
+    present[document, name] = True
+    count = present.sum(axis=0)
+    order = np.sort(own, axis=0)
+    best, second = order[-1], order[-2] if documents > 1 else np.zeros(names)
+    others = np.where(own == best, second, best)
+    rare = np.clip(1.0 - (count - 2) / max(_COMMON * documents, 2.0), 0.0, 1.0)
+    return others * np.where(count > 1, rare, 0.0) * _STRONGEST
+
+
+def _missing(gain: Float64, group: Int64, groups: int) -> Float64:
+    """Product of ``1 - gain`` in each group (noisy or). Shape: (N,) -> (groups,)."""
+    logs = np.bincount(group, weights=np.log1p(-gain), minlength=groups)
+    return np.exp(logs)
+
+
+def _titled(texts: Sequence[str]) -> Bool:
+    """Whether a short first line stands above the text, so that the second starts it."""
+    heads = [t.lstrip().split("\n", 1) for t in texts]
+    return np.asarray([len(h) == 2 and len(h[0]) <= 100 for h in heads])
+
+
+def _names(query: str, texts: Sequence[str], parts: Sequence[Segmentation]) -> tuple[int, Int64]:
+    """Number of names, and distinct rows ``(document, sentence, name)``. Shape: (R, 3)."""
+    units = [unit_texts(t, s) for t, s in zip(texts, parts, strict=True)]
+    small = {u for row in units for u in row if u.islower()}
+    asked = {w.strip(".,;:?!'\"()").lower() for w in query.split()}
+    index: dict[str, int] = {}
+    rows = set()
+    for document, (words, s) in enumerate(zip(units, parts, strict=True)):
+        for word, sentence, kind in zip(words, s.sentence.tolist(), s.kind.tolist(), strict=True):
+            if kind > Kind.ATOM or len(word) < _LEAST_LETTERS or not word[0].isupper():
+                continue
+            lower = word.lower()
+            if lower in small or lower in asked:
+                continue
+            rows.add((document, sentence, index.setdefault(lower, len(index))))
+    return len(index), np.asarray(sorted(rows), dtype=np.int64).reshape(-1, 3)
