@@ -61,13 +61,3 @@ def test_zero_rows_stay_zero():
         pytest.approx([0.6, 0.8]),
         [0.0, 0.0],
     ]
-
-
-def test_a_line_scores_by_its_better_half(toy_tokenizer):
-    text = "name | size | note\nalpha | 12 | x\nbeta | 3 | y"
-    tokens, parts = encode(toy_tokenizer, [text])[0], segment(text)
-    keep = np.linspace(0, 1, len(tokens), dtype=np.float32)
-    scores = unit_scores(keep, tokens, parts)
-    for score, start, end in zip(scores, parts.start, parts.end, strict=True):
-        own = np.sort(keep[(tokens.start < end) & (tokens.end > start)])
-        assert score == pytest.approx(own[-((own.size + 1) // 2) :].mean(), abs=1e-6)

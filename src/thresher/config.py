@@ -46,8 +46,8 @@ class CompressConfig:
         relevance_weight: weight of everything but the keep score in a word's utility; 0 ignores
             the query. See ``thresher.relevance.utility``.
         granularity: ``word``, ``sentence`` (whole sentences only) or ``auto``.
-        second_look: whether relevance is taken a second time with the best sentences added to
-            the query, for questions of several hops. Costs a second query-side forward.
+        second_look: whether relevance is taken a second time with the two best sentences added
+            to the query, for questions of several hops. Costs a second pass of the model.
         order: of the documents in the text: ``original``, ``relevance`` (most relevant first) or
             ``two_stage`` (LongLLMLingua: most relevant at both ends).
 
@@ -57,7 +57,6 @@ class CompressConfig:
         keep_digits: keep every unit with a digit.
         force: a callable on the unit's text; True keeps it. Not JSON-safe.
         negations: never drop a negation while the word it negates is kept.
-        names: keep or drop names of several words as one.
 
     Form
         separator: between the documents of the assembled text.
@@ -84,7 +83,6 @@ class CompressConfig:
     keep_digits: bool = False
     force: ForceKeep | None = None
     negations: bool = True
-    names: bool = False
 
     separator: str = "\n\n"
     gap: str | None = None

@@ -13,7 +13,6 @@ from thresher.config import CompressConfig
 from thresher.errors import BudgetError
 from thresher.guards import Guards
 from thresher.marks import marks
-from thresher.names import name_roots
 from thresher.render import Rendered, render
 from thresher.request import Plan
 from thresher.select import bundles, cap, close, drop_idle_support
@@ -223,11 +222,7 @@ def _bundle(plan: Plan, s: Scored, config: CompressConfig, index: int) -> _Bundl
         bundle, rows = parts.sentence.astype(np.int64), np.zeros((0, 2), dtype=np.int32)
     else:
         found = marks(text, parts)
-        root, rows = found.root, found.needs
-        if config.names:
-            names = name_roots(text, parts)
-            root = np.where(root == np.arange(root.size), names, root)
-        bundle = bundles(parts, root)
+        bundle, rows = bundles(parts, found.root), found.needs
         rows = rows[~forced[rows[:, 0]] | (rows[:, 1] == parts.host[rows[:, 0]])]
     count = int(bundle.max()) + 1 if bundle.size else 0
     requires = bundle[s.guards.requires].reshape(-1, 2)

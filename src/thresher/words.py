@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from thresher.types import Float32, Int64, Kind, Segmentation
+from thresher.types import Float32, Int64, Segmentation
 from thresher.windows import Tokens
 
 
@@ -27,9 +27,6 @@ def overlaps(tokens: Tokens, segmentation: Segmentation) -> tuple[Int64, Int64]:
 def unit_scores(keep: Float32, tokens: Tokens, segmentation: Segmentation) -> Float32:
     """Mean score of the tokens that touch each unit; 0 where the tokenizer saw none.
 
-    Of a line or element that is kept whole (a table row, a line of code) only the better half of
-    the tokens counts: what makes it worth keeping is its label or its figure, not its bars.
-
     Args:
         keep: score of each token. Shape: (T,)
         tokens: the document's tokens.
@@ -42,12 +39,7 @@ def unit_scores(keep: Float32, tokens: Tokens, segmentation: Segmentation) -> Fl
     units = len(segmentation)
     total = np.bincount(unit, weights=keep[token], minlength=units)
     count = np.bincount(unit, minlength=units)
-    out = (total / np.maximum(count, 1)).astype(np.float32)
-    for line in np.flatnonzero((segmentation.kind == Kind.LINE) & (count > 1)).tolist():
-        first, last = np.searchsorted(unit, (line, line + 1))
-        best = np.sort(keep[token[first:last]])[-((last - first + 1) // 2) :]
-        out[line] = best.mean()
-    return out
+    return (total / np.maximum(count, 1)).astype(np.float32)
 
 
 def unit_costs(tokens: Tokens, segmentation: Segmentation) -> Int64:
