@@ -454,6 +454,18 @@ def test_evaluate_counts_the_answers_that_survive(tmp_path: Path, capsys: Captur
     assert "Truncation" in page.read_text(encoding="utf-8")
 
 
+def test_bench_ends_with_one_line_of_json(tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("The committee decided that it will not raise the annual fee. " * 8)
+    assert cli.run(["bench", str(path), "--repeat", "2", "--query", "what fee"]) == 0
+    out = capsys.readouterr().out
+    facts = json.loads(out.splitlines()[-1])
+    assert facts["tokens"] <= facts["tokens_before"] * 0.5
+    assert facts["tokens_per_second"] > 0
+    assert sum(facts["stages"].values()) <= facts["seconds"] * 1.5
+    assert "score" in facts["stages"]
+
+
 def test_evaluate_wants_one_kind_of_data(tmp_path: Path, capsys: Capture) -> None:
     assert "give either --data" in fails(["evaluate"], capsys)
     path = questions(tmp_path)

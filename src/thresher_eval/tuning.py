@@ -166,12 +166,14 @@ class Quick:
         answer: critical ratio of the answer. Shape: (N,)
         chain: critical ratio of answer and subjects together. Shape: (N,)
         gold: share of the gold passages' tokens kept, by ratio. Shape: (N, R)
+        least: the same of the gold passage that keeps least. Shape: (N, R)
         ratios: the R ratios.
     """
 
     answer: Floats
     chain: Floats
     gold: Floats
+    least: Floats
     ratios: tuple[float, ...]
 
     def survival(self, ratio: float) -> Floats:
@@ -194,14 +196,24 @@ class Quick:
 
 def quick(prepared: Sequence[Prepared], weights: Floats, ratios: Sequence[float]) -> Quick:
     """Estimate survival of all items at all ratios; some tenths of a millisecond an item."""
-    rows, gold = [], []
+    rows, gold, least = [], [], []
     for p in prepared:
         answer, chain, spent = critical(p, weights)
         rows.append((answer, chain))
-        whole = p.gold.sum()
-        gold.append([p.gold[spent <= r].sum() / whole if whole else np.nan for r in ratios])
+        kept = np.stack([_by_document(p, p.gold * (spent <= r)) for r in ratios])
+        whole = _by_document(p, p.gold)
+        known = whole > 0
+        gold.append(kept.sum(axis=1) / whole.sum() if known.any() else np.full(len(ratios), np.nan))
+        shares = kept[:, known] / whole[known]
+        least.append(shares.min(axis=1) if known.any() else np.full(len(ratios), np.nan))
     table = np.asarray(rows, dtype=np.float64).reshape(-1, 2)
-    return Quick(table[:, 0], table[:, 1], np.asarray(gold), tuple(ratios))
+    return Quick(table[:, 0], table[:, 1], np.asarray(gold), np.asarray(least), tuple(ratios))
+
+
+def _by_document(prepared: Prepared, cost: Floats) -> Floats:
+    """Sums of a cost of each bundle by document. Shape: (B,) -> (D,)."""
+    documents = prepared.offers.framing.shape[0]
+    return np.bincount(prepared.offers.document, weights=cost, minlength=documents)
 
 
 def exact(

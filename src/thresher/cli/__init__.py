@@ -20,6 +20,7 @@ COMMANDS = {
     "compress": "thresher.cli.compress",
     "explain": "thresher.cli.scores",
     "score": "thresher.cli.scores",
+    "bench": "thresher.cli.bench",
     "demo": "thresher.cli.demo",
     "distill": "thresher.cli.train",
     "label": "thresher.cli.train",
