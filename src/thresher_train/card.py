@@ -87,11 +87,16 @@ def _outputs(facts: CardFacts) -> str:
     activation = facts.block.get("activation", "sigmoid")
     text += f"\n\nActivation: {activation}, in float32; a word's score is the mean of its tokens'. "
     text += f"Windows hold at most {facts.block.get('window')} tokens.\n"
+    if facts.block.get("paired"):
+        text += (
+            "\nBeside a question, `keep` learns what an earlier model said of the passage alone: "
+            "one pass over question and passage gives everything.\n"
+        )
     if facts.block.get("embedding"):
         text += (
-            "\nThe mean of the last hidden states over a sentence's tokens, in a passage encoded "
-            "alone, and over a question encoded alone, are trained to match the base model's "
-            "sentence embeddings: their cosine tells how relevant the sentence is.\n"
+            "\nThe mean of the last hidden states over a sentence's tokens, and over a question "
+            "encoded alone, are trained to match the base model's sentence embeddings: their "
+            "cosine tells how relevant the sentence is.\n"
         )
     return text
 
