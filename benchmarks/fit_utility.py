@@ -1,7 +1,7 @@
 """Fit the weights of the utility (`thresher.utility.WEIGHTS`) over training items.
 
     python benchmarks/fit_utility.py collect --train qa/train --dev qa/dev --cache FOLDER
-    python benchmarks/fit_utility.py show    ... --weights 0.3,0.3,0.15,0.6,0.4,2,2 [--exact]
+    python benchmarks/fit_utility.py show    ... --weights 0.3,0.3,0.15,0.6,0.4,2,2,2 [--exact]
     python benchmarks/fit_utility.py fit     ... [--mild 0.02] [--index-time]
 
 `collect` runs the model once over every item. `show` prints survival of the dev sets for given

@@ -23,7 +23,7 @@ from thresher.count import TokenCounter, costs, resolve_counter
 from thresher.errors import InputError
 from thresher.fit import Fitted, Scored, fit
 from thresher.guards import guard
-from thresher.reading import SECOND_QUERY_MAX_LENGTH, Reader, bridged, joined, second_query
+from thresher.reading import SECOND_QUERY_MAX_LENGTH, Reader, joined, related, second_query
 from thresher.relevance import Passage, Relevance, load_relevance
 from thresher.render import Rendered, render, whole
 from thresher.request import Plan, as_documents, as_requests, plan
@@ -212,7 +212,7 @@ class Compressor:
             Signals(r.scores, t.segmentation.sentence, r.focus, s, d)
             for r, t, s, d in zip(reads, texts, sentence, document, strict=True)
         ]
-        return signals if p.query is None else bridged(p.query, texts, signals)
+        return signals if p.query is None else related(p.query, texts, signals)
 
     def _query_vector(self, query: str, reads: Sequence[Read]) -> Float32 | None:
         if all(r.embedding is None for r in reads):

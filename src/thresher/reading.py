@@ -15,6 +15,7 @@ import numpy as np
 from thresher.analyse import Parsed, Read, read
 from thresher.cache import StoredScores, fingerprint
 from thresher.relevance.bridge import bridges
+from thresher.relevance.overlap import overlaps
 from thresher.request import Plan
 from thresher.scoring import Scorer
 from thresher.types import Float32
@@ -150,18 +151,19 @@ def second_query(query: str, texts: Sequence[Parsed], signals: Sequence[Signals]
     return " ".join([query, *(t.text[start:end] for t, start, end in chosen)])
 
 
-def bridged(query: str, texts: Sequence[Parsed], signals: Sequence[Signals]) -> list[Signals]:
-    """Signals with what documents borrow from each other by name; see ``relevance.bridge``."""
+def related(query: str, texts: Sequence[Parsed], signals: Sequence[Signals]) -> list[Signals]:
+    """Signals with what words alone say: overlap with the query, bridges between documents."""
     given = [s.worth() for s in signals]
     known = [w for w in given if w is not None]
-    if len(known) < len(given) or len(given) < 2:
+    if len(known) < len(given):
         return list(signals)
     if any(s.focus is None for s in signals):
         known = _scaled(known)
-    found = bridges(query, [t.text for t in texts], [t.segmentation for t in texts], known)
+    raw, parts = [t.text for t in texts], [t.segmentation for t in texts]
+    overlap, found = overlaps(query, raw, parts), bridges(query, raw, parts, known)
     return [
-        replace(s, sentence_bridge=b.sentence, document_bridge=b.document)
-        for s, b in zip(signals, found, strict=True)
+        replace(s, overlap=o, sentence_bridge=b.sentence, document_bridge=b.document)
+        for s, o, b in zip(signals, overlap, found, strict=True)
     ]
 
 

@@ -2,13 +2,15 @@
 
 With p the keep probability, f the probability that the word matters to the query (the model's
 focus head), F_s and F_d the mean of the best f in its sentence and document, r_s, r_d the relevance
-of sentence and document standardised over the request, and n_s, n_d what both borrow from other
+of sentence and document standardised over the request, o_s the share of the query's words in the
+sentence (``relevance.overlap``), and n_s, n_d what sentence and document borrow from other
 documents by the names they share (``relevance.bridge``)::
 
-    u = logit(p) + w * (a logit(f) + b logit(F_s) + c logit(F_d) + d r_s + e r_d + g n_s + h n_d)
+    u = logit(p) + w * (a logit(f) + b logit(F_s) + c logit(F_d) + d r_s + e r_d
+                        + g o_s + h n_s + i n_d)
 
 ``w`` is ``CompressConfig.relevance_weight``. Terms that a request lacks count as 0. Without a
-query u = logit(p). The weights a to h are ``WEIGHTS``, fitted on development sets.
+query u = logit(p). The weights a to i are ``WEIGHTS``, fitted on development sets.
 """
 
 from __future__ import annotations
@@ -34,18 +36,20 @@ class Weights:
     document_focus: float
     sentence: float
     document: float
+    overlap: float
     sentence_bridge: float
     document_bridge: float
 
 
 WEIGHTS = Weights(
-    focus=0.3,
-    sentence_focus=0.3,
-    document_focus=0.15,
-    sentence=0.6,
-    document=0.4,
-    sentence_bridge=1.0,
-    document_bridge=1.0,
+    focus=0.375,
+    sentence_focus=0.45,
+    document_focus=0.55,
+    sentence=0.75,
+    document=0.85,
+    overlap=2.0,
+    sentence_bridge=2.05,
+    document_bridge=2.05,
 )
 
 
@@ -59,6 +63,7 @@ class Signals:
         focus: query-conditioned probability, or None. Shape: (U,)
         sentence_relevance: or None. Shape: (S,)
         document_relevance: or None.
+        overlap: see ``relevance.overlap``, or None. Shape: (S,)
         sentence_bridge: see ``relevance.bridge``, or None. Shape: (S,)
         document_bridge: the same of the document.
     """
@@ -68,6 +73,7 @@ class Signals:
     focus: Float32 | None = None
     sentence_relevance: Float32 | None = None
     document_relevance: float | None = None
+    overlap: Float32 | None = None
     sentence_bridge: Float32 | None = None
     document_bridge: float = 0.0
 
@@ -133,6 +139,8 @@ def _relevance_terms(
         terms += weights.sentence * z[s.sentence]
     if s.document_relevance is not None:
         terms += weights.document * (s.document_relevance - document_mean) / document_spread
+    if s.overlap is not None:
+        terms += weights.overlap * s.overlap[s.sentence]
     if s.sentence_bridge is not None:
         terms += weights.sentence_bridge * s.sentence_bridge[s.sentence]
         terms += weights.document_bridge * s.document_bridge

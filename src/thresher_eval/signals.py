@@ -37,8 +37,8 @@ class Collected:
         arrays: by name. Per unit: those of ``Segmentation``, ``force`` and ``serves`` (the
             ``support`` of ``Guards``), ``cost``, ``keep``, and ``focus`` (empty without a query
             head). Shape: (U,). Per edge, document-local: ``requires`` of the segmentation and
-            ``guards``. Shape: (E, 2). Per sentence: ``sentence_relevance`` and
-            ``sentence_bridge`` (may be empty). Shape: (S,). Per document:
+            ``guards``. Shape: (E, 2). Per sentence: ``sentence_relevance``,
+            ``overlap`` and ``sentence_bridge`` (may be empty). Shape: (S,). Per document:
             ``document_relevance`` (may be empty), ``document_bridge``, and the counts ``units``,
             ``sentences``, ``edges``, ``guard_edges``. Shape: (D,)
     """
@@ -68,7 +68,8 @@ class Collected:
         documents = len(self.arrays["units"])
         none: list[Any] = [None] * documents
         has = {n: bool(self.arrays[n].size) for n in (
-            "focus", "sentence_relevance", "document_relevance", "sentence_bridge")}  # fmt: skip
+            "focus", "sentence_relevance", "document_relevance", "overlap", "sentence_bridge",
+        )}  # fmt: skip
         return [
             Signals(*x)
             for x in zip(
@@ -79,6 +80,7 @@ class Collected:
                 if has["sentence_relevance"]
                 else none,
                 self.arrays["document_relevance"].tolist() if has["document_relevance"] else none,
+                self.split("overlap", "sentences") if has["overlap"] else none,
                 self.split("sentence_bridge", "sentences") if has["sentence_bridge"] else none,
                 self.arrays["document_bridge"].tolist(),
                 strict=True,
@@ -117,6 +119,7 @@ def collect(item: Item, compressor: Compressor) -> Collected:
     arrays["document_relevance"] = np.asarray(
         [] if any(k is None for k in known) else known, dtype=np.float32
     )
+    arrays["overlap"] = _joined([s.overlap for s in signals])
     arrays["sentence_bridge"] = _joined([s.sentence_bridge for s in signals])
     arrays["document_bridge"] = np.asarray([s.document_bridge for s in signals], np.float32)
     arrays["units"] = np.asarray([len(s) for s in segmentations])

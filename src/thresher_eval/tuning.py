@@ -213,7 +213,7 @@ def quick(prepared: Sequence[Prepared], weights: Floats, ratios: Sequence[float]
 def _by_document(prepared: Prepared, cost: Floats) -> Floats:
     """Sums of a cost of each bundle by document. Shape: (B,) -> (D,)."""
     documents = prepared.offers.framing.shape[0]
-    return np.bincount(prepared.offers.document, weights=cost, minlength=documents)
+    return np.bincount(prepared.offers.document, cost, documents).astype(np.float64)
 
 
 def exact(

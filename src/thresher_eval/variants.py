@@ -1,7 +1,7 @@
 """Methods by name, and Thresher with other settings: ``thresher:relevance_weight=0.5``.
 
 After the colon stand fields of ``CompressConfig``, and further ``query=no``, ``focus=no`` (without
-the query head, as with scores stored at index time) and ``weights=0.3/0.3/0.15/0.6/0.4/2/2``
+the query head, as with scores stored at index time) and ``weights=0.3/0.3/0.15/0.6/0.4/2/2/2``
 (of the utility), separated by commas.
 """
 

@@ -129,13 +129,15 @@ def test_variants_change_thresher(tools: Tools) -> None:
     toy = item()
     names = (
         "thresher:relevance_weight=0,min_ratio=0.2",
-        "thresher:weights=0/0/0/0/0",
+        "thresher:weights=0/0/0/0/0/0/0/0",
         "thresher:focus=no",
         "thresher:query=no,strategy=uniform",
     )
     texts = {n: joined(entry(n).build(tools)(toy, 18)) for n in names}
     assert len(set(texts.values())) > 1
-    assert texts["thresher:weights=0/0/0/0/0"] == joined(METHODS["pooled"].build(tools)(toy, 18))
+    assert texts["thresher:weights=0/0/0/0/0/0/0/0"] == joined(
+        METHODS["pooled"].build(tools)(toy, 18)
+    )
     assert all(words(t) <= 18 for t in texts.values())
 
 

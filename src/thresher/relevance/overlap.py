@@ -1,0 +1,60 @@
+"""Relevance by words: how much of the question each sentence, or table row, repeats.
+
+A table row has little that a language model could read as an answer, but its label is what the
+question asks for. No model runs and nothing is downloaded; `lexical` is the BM25 of a library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from thresher.relevance.lexical import terms
+from thresher.types import Float32, Segmentation
+
+_ENDINGS = ("ing", "ed", "es", "s")
+_LEAST_STEM = 3
+
+
+def overlaps(query: str, texts: Sequence[str], parts: Sequence[Segmentation]) -> list[Float32]:
+    """Share of the query's words that each sentence holds, rare words counting more.
+
+    Words are weighted by the logarithm of their inverse sentence frequency within the request, as
+    in BM25; English endings do not matter.
+
+    Args:
+        query: the question.
+        texts: the documents.
+        parts: their units.
+
+    Returns:
+        Values in [0, 1]. Shape of each: (S,)
+    """
+    wanted = sorted({_stem(t) for t in terms(query)})
+    held = [_sentences(t, s, set(wanted)) for t, s in zip(texts, parts, strict=True)]
+    everything = [words for sentences in held for words in sentences]
+    count = np.asarray([sum(w in words for words in everything) for w in wanted], np.float64)
+    weight = np.log1p((len(everything) - count + 0.5) / (count + 0.5))
+    weight[count == 0] = 0.0
+    share = weight / max(float(weight.sum()), 1e-9)
+    value = dict(zip(wanted, share.tolist(), strict=True))
+    return [np.asarray([sum(value[w] for w in s) for s in found], np.float32) for found in held]
+
+
+def _sentences(text: str, segmentation: Segmentation, wanted: set[str]) -> list[set[str]]:
+    """The wanted words in each sentence. Length S."""
+    if not len(segmentation):
+        return []
+    sentence = segmentation.sentence
+    first = np.flatnonzero(np.diff(sentence, prepend=-1))
+    borders = [*segmentation.start[first].tolist(), len(text)]
+    return [{_stem(t) for t in terms(text[a:b])} & wanted for a, b in pairwise(borders)]
+
+
+def _stem(word: str) -> str:
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= _LEAST_STEM:
+            return word[: -len(ending)]
+    return word
