@@ -303,8 +303,9 @@ def _report(
     p: Plan, fitted: Fitted, relevance: Sequence[float | None], clock: Clock
 ) -> Compression:
     documents = []
+    texts = ["" if body is None else body.text for body in fitted.bodies]
+    counts = p.exact.many(texts)
     for index, (document, body) in enumerate(zip(p.documents, fitted.bodies, strict=True)):
-        text = "" if body is None else body.text
         documents.append(
             CompressedDocument(
                 index=index,
@@ -312,9 +313,9 @@ def _report(
                 score=document.score,
                 metadata=document.metadata,
                 source=document.text,
-                text=text,
+                text=texts[index],
                 spans=() if body is None else tuple(Span(*s) for s in body.source.tolist()),
-                tokens=p.exact(text),
+                tokens=counts[index],
                 tokens_before=p.tokens[index],
                 reason=fitted.reasons[index],
                 relevance=relevance[index],

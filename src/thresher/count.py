@@ -28,8 +28,8 @@ class Locating(Protocol):
         """Tokens of the text."""
         ...
 
-    def token_ends(self, text: str) -> Int64:
-        """Last code point of each token. Shape: (T,)."""
+    def token_ends(self, texts: Sequence[str]) -> list[Int64]:
+        """Last code point of each token. Shape of each: (T,)."""
         ...
 
 
@@ -42,15 +42,21 @@ class TokenizersCounter:
         self._tokenizer.no_padding()
 
     def __call__(self, text: str) -> int:
-        """Tokens of the text; the fast call leaves out offsets and takes half the time."""
-        found = self._tokenizer.encode_batch_fast([clean(text)], add_special_tokens=False)
-        return len(found[0].ids)
+        """Tokens of the text."""
+        return self.many([text])[0]
 
-    def token_ends(self, text: str) -> Int64:
-        """Last code point of each token. Shape: (T,)."""
-        encoding = self._tokenizer.encode(clean(text), add_special_tokens=False)
-        offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2)
-        return cast(Int64, np.maximum(offsets[:, 1] - 1, offsets[:, 0]))
+    def many(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of texts, on all cores; this call leaves out offsets and takes half the time."""
+        cleaned = [clean(t) for t in texts]
+        found = self._tokenizer.encode_batch_fast(cleaned, add_special_tokens=False)
+        return [len(e) for e in found]
+
+    def token_ends(self, texts: Sequence[str]) -> list[Int64]:
+        """Last code point of each token. Shape of each: (T,)."""
+        cleaned = [clean(t) for t in texts]
+        found = self._tokenizer.encode_batch(cleaned, add_special_tokens=False)
+        offsets = [np.asarray(e.offsets, dtype=np.int64).reshape(-1, 2) for e in found]
+        return [np.maximum(o[:, 1] - 1, o[:, 0]) for o in offsets]
 
 
 class TiktokenCounter:
@@ -63,8 +69,11 @@ class TiktokenCounter:
         """Tokens of the text."""
         return len(self._encoding.encode_ordinary(text))
 
-    def token_ends(self, text: str) -> Int64:
-        """Last code point of each token. Shape: (T,)."""
+    def token_ends(self, texts: Sequence[str]) -> list[Int64]:
+        """Last code point of each token. Shape of each: (T,)."""
+        return [self._ends(t) for t in texts]
+
+    def _ends(self, text: str) -> Int64:
         tokens = self._encoding.encode_ordinary(text)
         if not tokens:
             return np.zeros(0, dtype=np.int64)
@@ -90,6 +99,14 @@ class Exact:
         if found is None:
             found = self._seen[text] = self._checked(text)
         return found
+
+    def many(self, texts: Sequence[str]) -> tuple[int, ...]:
+        """Tokens of texts, together where the counter can."""
+        count = getattr(self._counter, "many", None)
+        missing = [t for t in dict.fromkeys(texts) if t not in self._seen]
+        if count is not None and len(missing) > 1:
+            self._seen.update(zip(missing, count(missing), strict=True))
+        return tuple(self(t) for t in texts)
 
     def _checked(self, text: str) -> int:
         try:
@@ -196,7 +213,8 @@ def costs(
         Costs above 0, one array a document. Shape of each: (U,)
     """
     if isinstance(counter, Locating):
-        return [_located(counter, t, s) for t, s in zip(texts, segmentations, strict=True)]
+        ends = counter.token_ends(texts)
+        return [_located(e, s) for e, s in zip(ends, segmentations, strict=True)]
     sizes = [
         [np.maximum(c, 0.25).astype(np.float64) for c in scorer_costs],
         [_gaps(t, s) for t, s in zip(texts, segmentations, strict=True)],
@@ -205,11 +223,11 @@ def costs(
     return min(sizes, key=lambda size: _misfit(size, counts))
 
 
-def _located(counter: Locating, text: str, segmentation: Segmentation) -> Float64:
+def _located(ends: Int64, segmentation: Segmentation) -> Float64:
     units = len(segmentation)
     if not units:
         return np.zeros(0)
-    at = np.searchsorted(segmentation.end, counter.token_ends(text), side="right")
+    at = np.searchsorted(segmentation.end, ends, side="right")
     found = np.bincount(np.minimum(at, units - 1), minlength=units)
     return np.maximum(found, 0.02).astype(np.float64)
 

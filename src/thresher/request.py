@@ -67,7 +67,7 @@ def plan(request: Request, config: CompressConfig, counter: TokenCounter) -> Pla
         budget=None if budget is None else int(budget),
         threshold=threshold,
         exact=exact,
-        tokens=tuple(exact(d.text) for d in documents),
+        tokens=exact.many([d.text for d in documents]),
         total=total,
         uncompressed=whole,
     )

@@ -14,7 +14,7 @@ import numpy as np
 from thresher.relevance.lexical import terms
 from thresher.types import Float32, Segmentation
 
-_ENDINGS = ("ing", "ed", "es", "s")
+_ENDINGS = ("'s", "’s", "ing", "ed", "es", "s")
 _LEAST_STEM = 3
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,9 +47,9 @@ class LocatingPromptCounter(PromptCounter):
         super().__init__(tokenizer)
         self._located = TiktokenCounter(encoding)
 
-    def token_ends(self, text: str) -> NDArray[np.int64]:
-        """Last code point of each token. Shape: (T,)."""
-        return self._located.token_ends(text)
+    def token_ends(self, texts: Sequence[str]) -> list[NDArray[np.int64]]:
+        """Last code point of each token. Shape of each: (T,)."""
+        return self._located.token_ends(texts)
 
 
 def compressor(
