@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -362,8 +363,12 @@ def _not(results: Sequence[Result]) -> str:
 
 
 def write_page(paths: Sequence[Path], out: Path) -> None:
-    """Read result files and write the page, its plots beside it in ``images``."""
+    """Read result files and write the page, its plots beside it in ``images``.
+
+    Without matplotlib (the extra ``eval``) the page has no plots.
+    """
     results = [json.loads(p.read_text(encoding="utf-8")) for p in paths]
     out.parent.mkdir(parents=True, exist_ok=True)
-    text = page(results, out.parent / "images", "images/")
+    images = out.parent / "images" if find_spec("matplotlib") is not None else None
+    text = page(results, images, "images/")
     out.write_text(text, encoding="utf-8")
