@@ -12,7 +12,7 @@ TABLE = (
     "Expense | 2019 | 2018\nDepreciation expense | 2.5 | 2.3\nAmortization expense | 4.7 | 2.1\n"
     "Impairment losses | 19 | 78"
 )
-TEXT = "The company was founded in 1961. It raised its fees twice."
+TEXT = "The company was founded in 1961. It raised its fees, a fee for each member."
 
 
 def overlap(query, *texts):
@@ -29,6 +29,8 @@ def test_rare_words_count_more_and_endings_do_not_matter():
     (rows, prose) = overlap("which company's fee did it raise", TABLE, TEXT)
     assert prose[1] > prose[0] > 0
     assert not rows.any()
+    (words,) = overlap("who raised what fees", "What if. Who knows. It raises the fee.")
+    assert words.tolist() == [0.0, 0.0, 1.0]
 
 
 def test_values_are_shares():

@@ -10,7 +10,9 @@ documents by the names they share (``relevance.bridge``)::
                         + g o_s + h n_s + i n_d)
 
 ``w`` is ``CompressConfig.relevance_weight``. Terms that a request lacks count as 0. Without a
-query u = logit(p). The weights a to i are ``WEIGHTS``, fitted on development sets.
+query u = logit(p). The weights a to i are ``WEIGHTS``: of the settings that the fit in
+``benchmarks/fit_utility.py`` and its penalty on strong relevance span, the one under which a strong
+reader answered best (docs/quality.md).
 """
 
 from __future__ import annotations
@@ -42,14 +44,14 @@ class Weights:
 
 
 WEIGHTS = Weights(
-    focus=0.375,
-    sentence_focus=0.45,
-    document_focus=0.55,
-    sentence=0.75,
-    document=0.85,
+    focus=0.3,
+    sentence_focus=0.3,
+    document_focus=0.15,
+    sentence=0.6,
+    document=0.4,
     overlap=2.0,
-    sentence_bridge=2.05,
-    document_bridge=2.05,
+    sentence_bridge=2.0,
+    document_bridge=2.0,
 )
 
 

@@ -14,8 +14,13 @@ import numpy as np
 from thresher.relevance.lexical import terms
 from thresher.types import Float32, Segmentation
 
-_ENDINGS = ("'s", "’s", "ing", "ed", "es", "s")
+_ENDINGS = ("'s", "’s", "ing", "ed", "es", "s", "e")
 _LEAST_STEM = 3
+_FUNCTION_WORDS = """a about after am an and any are as at be been before being between by can could
+did do does doing during for from had has have he her his how i if in into is it its many me much my
+no not of on or our shall she should than that the their them then there these they this those to
+under us was we were what when where which while who whom whose why will with would you your"""
+_SAYS_NOTHING = frozenset(_FUNCTION_WORDS.split())
 
 
 def overlaps(query: str, texts: Sequence[str], parts: Sequence[Segmentation]) -> list[Float32]:
@@ -32,7 +37,7 @@ def overlaps(query: str, texts: Sequence[str], parts: Sequence[Segmentation]) ->
     Returns:
         Values in [0, 1]. Shape of each: (S,)
     """
-    wanted = sorted({_stem(t) for t in terms(query)})
+    wanted = sorted({_stem(t) for t in terms(query) if t not in _SAYS_NOTHING})
     held = [_sentences(t, s, set(wanted)) for t, s in zip(texts, parts, strict=True)]
     everything = [words for sentences in held for words in sentences]
     count = np.asarray([sum(w in words for words in everything) for w in wanted], np.float64)
