@@ -22,10 +22,11 @@ def offers(utility, cost, document, framing=None):
     )
 
 
-def buy(o, budget, *, uniform=False, min_tokens=0, requires=NO_EDGES, **limits):
+def buy(o, budget, *, uniform=False, min_tokens=0, requires=NO_EDGES, support=(), **limits):
     body = np.bincount(o.document, weights=o.cost, minlength=o.framing.shape[0])
     line = allocate.queue(o, allocate.limits(body, **limits), uniform=uniform)
-    return allocate.take(line, budget, requires, bundles=len(o.cost), min_tokens=min_tokens)
+    serves = np.isin(np.arange(len(o.cost)), support)
+    return allocate.take(line, budget, requires, support=serves, min_tokens=min_tokens)
 
 
 def test_pooled_spends_on_the_best_offers_of_any_document():
@@ -148,3 +149,15 @@ def test_missing_scores_weigh_as_the_mean_of_the_others():
     weights = allocate.document_weights(np.asarray([1.0, np.nan, 3.0]))
     assert weights[0] < weights[1] < weights[2] == 1.0
     assert allocate.document_weights(np.asarray([np.nan, np.nan])).tolist() == [1.0, 1.0]
+
+
+def test_a_header_without_room_for_its_row_gives_its_tokens_back():
+    row, header = 0, 1
+    o = offers([5.0, 5.1, 2.0, 1.0], [6, 5, 4, 1], [0, 0, 0, 0])
+    requires = np.asarray([[row, header]])
+    found = buy(o, 7, requires=requires, support=[header])
+    assert found.kept.tolist() == [False, False, True, True]
+    assert found.spent == 5
+    assert buy(o, 11, requires=requires, support=[header]).kept[[row, header]].all()
+    assert not buy(o, 7, requires=requires, support=[header]).kept[header]
+    assert buy(o, 7, requires=requires).kept.tolist() == [False, True, False, True]

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conftest import HashScorer, wordpiece
 from segment_helpers import acyclic
+from thresher import Compressor
 from thresher.config import CompressConfig
 from thresher.errors import InputError
 from thresher.guards import guard
+from thresher.negations import negation_edges
 from thresher.segment import segment, unit_texts
 from thresher.types import Kind
 
@@ -198,3 +201,23 @@ def test_linear_time(text: str) -> None:
         return time.process_time() - begin
 
     assert seconds(32_000) < 40 * max(seconds(4_000), 1e-3)  # 8 when linear, 64 when quadratic
+
+
+@pytest.mark.parametrize("ratio", [0.1, 0.25, 0.4, 0.6, 0.8])
+def test_a_negation_stays_only_with_a_word_that_it_negates(ratio: float) -> None:
+    texts = [
+        "The committee decided that it will not raise the annual fee, and nobody objected.",
+        "They never left the harbour without a pilot. It does not matter. No, thanks.",
+    ]
+    for salt in range(12):
+        scorer = HashScorer(wordpiece(), salt=salt)
+        result = Compressor(scorer).compress(texts, ratio=ratio)
+        for text, document in zip(texts, result.documents, strict=True):
+            parts = segment(text)
+            kept = np.zeros(len(parts), bool)
+            for span in document.spans:
+                kept |= (parts.start >= span.start) & (parts.end <= span.end)
+            edges = negation_edges(text, parts)
+            for negation in set(edges[:, 1].tolist()):
+                negated = edges[edges[:, 1] == negation, 0]
+                assert kept[negation] == kept[negated].any(), document.text

@@ -171,19 +171,19 @@ class Purchase:
 
 
 def take(
-    line: Queue, budget: float, requires: Int64, *, bundles: int, min_tokens: int = 0
+    line: Queue, budget: float, requires: Int64, *, support: Bool, min_tokens: int = 0
 ) -> Purchase:
     """Spend a budget on the queue.
 
     A document that would keep fewer than ``min_tokens`` tokens is taken out, smallest first, and
     its share goes to the others. What is left when the next bundle does not fit buys later ones
-    that do.
+    that do; so does what was spent on a header or a negation whose words did not fit any more.
 
     Args:
         line: the queue.
         budget: tokens to spend, framing included.
         requires: rows ``(bundle, needed)``. Shape: (E, 2)
-        bundles: number of bundles B.
+        support: bundles that are of use only to those which require them. Shape: (B,)
         min_tokens: least body tokens of a document that is kept at all.
     """
     documents = line.framing.shape[0]
@@ -196,10 +196,28 @@ def take(
             break
         removed |= small
         line = line.without(small)
-    kept = np.zeros(bundles, dtype=np.bool_)
+    kept = np.zeros(support.shape[0], dtype=np.bool_)
     kept[line.order[:count]] = True
     total = float(spent[count - 1]) if count else 0.0
-    return Purchase(kept, total + _fill(line, kept, count, budget - total, requires), removed)
+    total -= _drop_idle(line, kept, count, support, requires)
+    left = budget - total
+    return Purchase(kept, total + _fill(line, kept, count, left, support, requires), removed)
+
+
+def _drop_idle(line: Queue, kept: Bool, count: int, support: Bool, requires: Int64) -> float:
+    """Give back support which nothing that is kept requires; returns what it cost."""
+    cost = np.zeros(kept.shape[0])
+    cost[line.order[:count]] = line.cost[:count]
+    cost[line.order[: line.forced]] = 0.0
+    back = 0.0
+    while True:
+        needed = np.zeros_like(kept)
+        needed[requires[kept[requires[:, 0]], 1]] = True
+        idle = kept & support & ~needed & (cost > 0)
+        if not idle.any():
+            return back
+        kept &= ~idle
+        back += float(cost[idle].sum())
 
 
 def _too_small(line: Queue, count: int, min_tokens: int) -> Bool:
@@ -215,7 +233,9 @@ def _too_small(line: Queue, count: int, min_tokens: int) -> Bool:
     return drop
 
 
-def _fill(line: Queue, kept: Bool, count: int, left: float, requires: Int64) -> float:
+def _fill(
+    line: Queue, kept: Bool, count: int, left: float, support: Bool, requires: Int64
+) -> float:
     """Add later bundles of documents already opened that still fit; returns what they cost."""
     opened = np.zeros(line.framing.shape[0], dtype=np.bool_)
     opened[line.document[:count]] = True
@@ -225,7 +245,8 @@ def _fill(line: Queue, kept: Bool, count: int, left: float, requires: Int64) -> 
         blocked = np.zeros(kept.shape[0], dtype=np.bool_)
         blocked[unmet] = True
         rest, cost = line.order[count:], line.cost[count:]
-        fits = (cost <= left - spent) & ~kept[rest] & ~blocked[rest] & opened[line.document[count:]]
+        fits = (cost <= left - spent) & ~kept[rest] & ~blocked[rest] & ~support[rest]
+        fits &= opened[line.document[count:]]
         chosen = np.flatnonzero(fits)
         chosen = chosen[np.cumsum(cost[chosen]) <= left - spent]
         if not chosen.size:

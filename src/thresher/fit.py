@@ -70,7 +70,7 @@ class _Problem:
     config: CompressConfig
     order: Sequence[int]
     bundle: Sequence[Int64]
-    bundles: int
+    support: Bool
     requires: Int64
     queue: allocate.Queue
     total: float
@@ -81,7 +81,7 @@ class _Problem:
             self.queue,
             budget,
             self.requires,
-            bundles=self.bundles,
+            support=self.support,
             min_tokens=self.config.min_tokens,
         )
         bodies: list[Rendered | None] = []
@@ -207,12 +207,14 @@ class _Bundled:
         utility: value of each bundle, before requirements. Shape: (B,)
         requires: rows ``(bundle, needed)``, see ``select.close``. Shape: (E, 2)
         needs: rows ``(mark, needed)``, see ``select.cap``. Shape: (N, 2)
+        support: bundles of nothing but ``Guards.support``. Shape: (B,)
     """
 
     bundle: Int64
     utility: Float64
     requires: Int64
     needs: Int64
+    support: Bool
 
 
 def _bundle(plan: Plan, s: Scored, config: CompressConfig, index: int) -> _Bundled:
@@ -226,11 +228,15 @@ def _bundle(plan: Plan, s: Scored, config: CompressConfig, index: int) -> _Bundl
         rows = rows[~forced[rows[:, 0]] | (rows[:, 1] == parts.host[rows[:, 0]])]
     count = int(bundle.max()) + 1 if bundle.size else 0
     requires = bundle[s.guards.requires].reshape(-1, 2)
+    supports = s.guards.support | ((parts.kind == Kind.PUNCT) & (parts.host >= 0))
+    useful = np.bincount(bundle, weights=~supports, minlength=count)
+    serving = np.bincount(bundle, weights=s.guards.support, minlength=count)
     return _Bundled(
         bundle=bundle,
         utility=_bundle_utility(s, bundle, count, forced, plan.threshold),
         requires=requires[requires[:, 0] != requires[:, 1]],
         needs=bundle[rows].reshape(-1, 2),
+        support=(serving > 0) & (useful == 0),
     )
 
 
@@ -264,7 +270,7 @@ def _problem(
         config=config,
         order=order,
         bundle=bundle,
-        bundles=utility.size,
+        support=np.concatenate([np.zeros(0, np.bool_), *(p.support for p in parts)]),
         requires=np.concatenate([requires, needs]),
         queue=_queue(plan, offers, config),
         total=float(offers.cost.sum() + offers.framing.sum()),
