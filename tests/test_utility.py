@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from thresher.utility import Signals, best_mean, logit, utilities
+from thresher.segment import segment
+from thresher.utility import Signals, best_mean, logit, table_rows, utilities
 
 KEEP = np.asarray([0.2, 0.5, 0.9, 0.4], np.float32)
 SENTENCE = np.asarray([0, 0, 1, 1], np.int32)
@@ -70,3 +71,20 @@ def test_empty_documents_have_empty_utilities():
     empty = np.zeros(0, np.float32)
     out = utilities([Signals(empty, empty.astype(np.int32)), Signals(KEEP, SENTENCE)])
     assert [u.size for u in out] == [0, 4]
+
+
+def test_relevance_counts_more_for_table_rows():
+    text = "Item | Price | Stock\nTea | 3 | 4\nMilk | 2 | 9\n\nTea is cheap."
+    parts = segment(text)
+    rows = table_rows(parts)
+    assert rows.tolist() == [False, True, True, *[False] * (len(parts) - 3)]
+    keep = np.full(len(parts), 0.5, np.float32)
+    relevance = np.asarray([0.0, 1.0, 0.0, 1.0], np.float32)
+    (u,) = utilities([Signals(keep, parts.sentence, sentence_relevance=relevance, rows=rows)])
+    assert u[1] == pytest.approx(3 * u[3])
+    assert u[2] == pytest.approx(3 * u[0])
+
+
+def test_lines_of_code_are_no_rows():
+    assert not table_rows(segment("```\na = 1\nb = 2\n```")).any()
+    assert table_rows(segment("")).tolist() == []

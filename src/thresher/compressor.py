@@ -29,7 +29,7 @@ from thresher.render import Rendered, render, whole
 from thresher.request import Plan, as_documents, as_requests, plan
 from thresher.scoring import Engine, Scorer, load_scorer
 from thresher.types import Document, Float32, Request, UnitScores
-from thresher.utility import Signals, utilities
+from thresher.utility import Signals, table_rows, utilities
 
 
 class Compressor:
@@ -209,7 +209,9 @@ class Compressor:
                 sentence = [None if r.embedding is None else r.embedding @ vector for r in reads]
                 document = [_cosine(r.embedding, vector) for r in reads]
         signals = [
-            Signals(r.scores, t.segmentation.sentence, r.focus, s, d)
+            Signals(
+                r.scores, t.segmentation.sentence, r.focus, s, d, rows=table_rows(t.segmentation)
+            )
             for r, t, s, d in zip(reads, texts, sentence, document, strict=True)
         ]
         return signals if p.query is None else related(p.query, texts, signals)

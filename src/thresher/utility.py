@@ -9,10 +9,11 @@ documents by the names they share (``relevance.bridge``)::
     u = logit(p) + w * (a logit(f) + b logit(F_s) + c logit(F_d) + d r_s + e r_d
                         + g o_s + h n_s + i n_d)
 
-``w`` is ``CompressConfig.relevance_weight``. Terms that a request lacks count as 0. Without a
-query u = logit(p). The weights a to i are ``WEIGHTS``: of the settings that the fit in
-``benchmarks/fit_utility.py`` and its penalty on strong relevance span, the one under which a strong
-reader answered best (docs/quality.md).
+``w`` is ``CompressConfig.relevance_weight``, three times that for table rows: a row is kept whole
+or not at all, so that nothing of it serves as the skeleton which mild weights leave of prose.
+Terms that a request lacks count as 0. Without a query u = logit(p). The weights a to i are
+``WEIGHTS``: of the settings that the fit in ``benchmarks/fit_utility.py`` and its penalty on strong
+relevance span, the one under which a strong reader answered best (docs/quality.md).
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from thresher.types import Float32, Float64, Int32
+from thresher.types import Bool, Float32, Float64, Int32, Kind, Segmentation
 
 _LEAST = 1e-4
 _BEST_OF_SENTENCE = 5
 _BEST_OF_DOCUMENT = 8
+_ROW_RELEVANCE = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Signals:
         overlap: see ``relevance.overlap``, or None. Shape: (S,)
         sentence_bridge: see ``relevance.bridge``, or None. Shape: (S,)
         document_bridge: the same of the document.
+        rows: units that are rows of a table, or None for none. Shape: (U,)
     """
 
     keep: Float32
@@ -78,12 +81,22 @@ class Signals:
     overlap: Float32 | None = None
     sentence_bridge: Float32 | None = None
     document_bridge: float = 0.0
+    rows: Bool | None = None
 
     def worth(self) -> Float32 | None:
         """Relevance of each sentence in [0, 1] by the model, or by its relevance. Shape: (S,)."""
         if self.focus is not None:
             return best_mean(self.focus, self.sentence, _BEST_OF_SENTENCE)
         return self.sentence_relevance
+
+
+def table_rows(segmentation: Segmentation) -> Bool:
+    """Lines that need another line, which is to say rows with a header. Shape: (U,)."""
+    rows = np.zeros(len(segmentation), dtype=np.bool_)
+    lines = segmentation.kind == Kind.LINE
+    edges = segmentation.requires[lines[segmentation.requires].all(axis=1)]
+    rows[edges[:, 0]] = True
+    return rows
 
 
 def logit(p: Float32 | Float64) -> Float64:
@@ -146,6 +159,8 @@ def _relevance_terms(
     if s.sentence_bridge is not None:
         terms += weights.sentence_bridge * s.sentence_bridge[s.sentence]
         terms += weights.document_bridge * s.document_bridge
+    if s.rows is not None:
+        terms[s.rows] *= _ROW_RELEVANCE
     return terms
 
 

@@ -20,7 +20,7 @@ from thresher.count import costs
 from thresher.guards import Guards, guard
 from thresher.request import plan
 from thresher.types import Request, Segmentation
-from thresher.utility import Signals
+from thresher.utility import Signals, table_rows
 from thresher_eval.data import Item
 from thresher_eval.methods import source_hash
 
@@ -83,6 +83,7 @@ class Collected:
                 self.split("overlap", "sentences") if has["overlap"] else none,
                 self.split("sentence_bridge", "sentences") if has["sentence_bridge"] else none,
                 self.arrays["document_bridge"].tolist(),
+                [table_rows(s) for s in self.segmentations()],
                 strict=True,
             )
         ]
