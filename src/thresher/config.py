@@ -47,7 +47,8 @@ class CompressConfig:
             the query. See ``thresher.relevance.utility``.
         granularity: ``word``, ``sentence`` (whole sentences only) or ``auto``.
         second_look: whether relevance is taken a second time with the two best sentences added
-            to the query, for questions of several hops. Costs a second pass of the model.
+            to the query, for questions of several hops. Costs a second pass of the model; a
+            strong reader gained nothing from it over bridges (``relevance.bridge``) alone.
         order: of the documents in the text: ``original``, ``relevance`` (most relevant first) or
             ``two_stage`` (LongLLMLingua: most relevant at both ends).
 
