@@ -170,7 +170,7 @@ def allocation() -> float:
 
     def run() -> None:
         line = allocate.queue(offers, allocate.limits(body))
-        allocate.take(line, 500_000, none, bundles=1_000_000)
+        allocate.take(line, 500_000, none, support=np.zeros(1_000_000, dtype=np.bool_))
 
     return median_seconds(run)
 

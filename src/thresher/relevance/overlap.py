@@ -7,11 +7,11 @@ question asks for. No model runs and nothing is downloaded; `lexical` is the BM2
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 
 from thresher.relevance.lexical import terms
+from thresher.segment import unit_texts
 from thresher.types import Float32, Segmentation
 
 _ENDINGS = ("'s", "’s", "ing", "ed", "es", "s", "e")
@@ -52,10 +52,17 @@ def _sentences(text: str, segmentation: Segmentation, wanted: set[str]) -> list[
     """The wanted words in each sentence. Length S."""
     if not len(segmentation):
         return []
-    sentence = segmentation.sentence
-    first = np.flatnonzero(np.diff(sentence, prepend=-1))
-    borders = [*segmentation.start[first].tolist(), len(text)]
-    return [{_stem(t) for t in terms(text[a:b])} & wanted for a, b in pairwise(borders)]
+    found: list[set[str]] = [set() for _ in range(int(segmentation.sentence[-1]) + 1)]
+    known: dict[str, set[str]] = {}
+    units = unit_texts(text, segmentation)
+    for unit, sentence in zip(units, segmentation.sentence.tolist(), strict=True):
+        held = known.get(unit)
+        if held is None:
+            words = [unit.casefold()] if unit.isascii() and unit.isalnum() else terms(unit)
+            held = known[unit] = {_stem(w) for w in words} & wanted
+        if held:
+            found[sentence] |= held
+    return found
 
 
 def _stem(word: str) -> str:
