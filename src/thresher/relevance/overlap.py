@@ -53,16 +53,24 @@ def _sentences(text: str, segmentation: Segmentation, wanted: set[str]) -> list[
     if not len(segmentation):
         return []
     found: list[set[str]] = [set() for _ in range(int(segmentation.sentence[-1]) + 1)]
+    starts = {w[0] for w in wanted}
     known: dict[str, set[str]] = {}
     units = unit_texts(text, segmentation)
     for unit, sentence in zip(units, segmentation.sentence.tolist(), strict=True):
         held = known.get(unit)
         if held is None:
-            words = [unit.casefold()] if unit.isascii() and unit.isalnum() else terms(unit)
-            held = known[unit] = {_stem(w) for w in words} & wanted
+            held = known[unit] = _held(unit, wanted, starts)
         if held:
             found[sentence] |= held
     return found
+
+
+def _held(unit: str, wanted: set[str], starts: set[str]) -> set[str]:
+    """The wanted words in a unit; ``starts`` holds their first letters, to leave early."""
+    if unit.isascii() and unit.isalnum():
+        word = unit.lower()
+        return {_stem(word)} & wanted if word[0] in starts else set()
+    return {_stem(t) for t in terms(unit)} & wanted
 
 
 def _stem(word: str) -> str:
