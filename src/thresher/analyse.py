@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from thresher.errors import ScorerError
 from thresher.scoring import Scorer
@@ -139,9 +139,10 @@ def read(
         else []
     )
     total = sum(len(p.tokens) for p in parsed)
-    bar = tqdm(total=total, unit="tok", unit_scale=True, disable=not progress, leave=False)
+    bar = _bar(total) if progress else None
     for group in _groups(parsed, frames, size):
-        bar.update(sum(w.last - w.first for w in group))
+        if bar is not None:
+            bar.update(sum(w.last - w.first for w in group))
         for w, scores in zip(group, _checked(scorer, group, embed), strict=True):
             end = w.token + w.last - w.first
             keep[w.document][w.token : end] = scores.keep[w.first : w.last]
@@ -158,7 +159,8 @@ def read(
                 )
                 before = sums[w.document]
                 sums[w.document] = part if before is None else before + part
-    bar.close()
+    if bar is not None:
+        bar.close()
     return [
         Read(
             unit_scores(k, p.tokens, p.segmentation),
@@ -167,6 +169,13 @@ def read(
         )
         for k, f, p, s in zip(keep, focus, parsed, sums, strict=True)
     ]
+
+
+def _bar(total: int) -> Any:
+    """A progress bar on stderr; tqdm is imported for those who want one."""
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit="tok", unit_scale=True, leave=False)
 
 
 def embed_query(query: str, scorer: Scorer) -> Float32 | None:

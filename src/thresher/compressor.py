@@ -6,7 +6,6 @@ This is the only module that knows the order of the stages: plan, parse, read (t
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from thresher import reference
 from thresher.analyse import Clock, Parsed, Read, embed_query, parse
 from thresher.assemble import arrange, assemble
 from thresher.compression import CompressedDocument, Compression, Span
@@ -116,6 +114,8 @@ class Compressor:
         threshold: float | None = None,
     ) -> Compression:
         """``compress`` in a worker thread; the event loop is never blocked."""
+        import asyncio  # takes a tenth of the package's import time
+
         return await asyncio.to_thread(
             self.compress, documents, query=query, budget=budget, ratio=ratio, threshold=threshold
         )
@@ -245,6 +245,8 @@ class Compressor:
 
     def _reference(self, p: Plan, clock: Clock) -> Compression:
         """The LLMLingua-2 compatible path: per-chunk percentiles, no budget."""
+        from thresher import reference  # so does this, and few ask for it
+
         settings = self.config.reference
         assert settings is not None
         bodies: list[Rendered | None] = []
