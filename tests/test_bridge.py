@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,26 @@ def test_values_stay_between_0_and_1():
     for bridge in spread([text, text + " Yes.", OTHER], [1.0, 1.0, 1.0]):
         assert ((bridge.sentence >= 0) & (bridge.sentence <= 1)).all()
         assert 0 <= bridge.document <= 1
+
+
+def test_a_passage_borrows_nothing_from_itself():
+    lone, _ = spread(["Ann met Bea. Ann left.", "Cleo stayed."], [0.9, 0.1])
+    assert not lone.sentence.any()
+    a, b = spread(["Ann met Bea.", "Ann left."], [0.9, 0.2])
+    assert b.sentence[0] == pytest.approx(0.9 * 0.7, abs=1e-6)
+    assert a.sentence[0] == pytest.approx(0.2 * 0.7, abs=1e-6)
+
+
+def test_memory_grows_with_the_names_that_stand_there():
+    texts = [f"It was Name{i:04d}x and Name{i + 1:04d}x." for i in range(1500)]
+    parts = [segment(t) for t in texts]
+    worth = [np.full(1, 0.5, np.float32) for _ in texts]
+    tracemalloc.start()
+    found = bridges(QUERY, texts, parts, worth)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8e6  # a table of documents by names would take 18 MB
+    assert all(b.sentence[0] > 0.3 for b in found)
 
 
 def test_the_second_hop_survives_compression():

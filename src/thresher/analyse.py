@@ -53,6 +53,13 @@ class Parsed:
         starts, ends = self.segmentation.start[first], self.segmentation.end[last]
         return list(zip(starts.tolist(), ends.tolist(), strict=True))
 
+    def sentence_of_token(self) -> Int64:
+        """Sentence of each token; empty for a text without units. Shape: (T,)."""
+        parts = self.segmentation
+        if not len(parts):
+            return np.zeros(0, dtype=np.int64)
+        return parts.sentence[unit_of_token(self.tokens, parts)].astype(np.int64)
+
     def costs(self) -> Int64:
         """Scorer tokens of each unit. Shape: (U,)."""
         return unit_costs(self.tokens, self.segmentation)
@@ -128,16 +135,7 @@ def read(
     keep = [np.zeros(len(p.tokens), dtype=np.float32) for p in parsed]
     focus = [np.zeros_like(k) if f.paired else None for k, f in zip(keep, frames, strict=True)]
     sums: list[Float32 | None] = [None] * len(parsed)
-    sentence_of = (
-        [
-            p.segmentation.sentence[unit_of_token(p.tokens, p.segmentation)]
-            if len(p.segmentation)
-            else None
-            for p in parsed
-        ]
-        if embed
-        else []
-    )
+    sentence_of = [p.sentence_of_token() for p in parsed] if embed else []
     total = sum(len(p.tokens) for p in parsed)
     bar = _bar(total) if progress else None
     for group in _groups(parsed, frames, size):
@@ -150,11 +148,9 @@ def read(
                 matters = scores.keep if scores.focus is None else scores.focus
                 asked[w.token : end] = matters[w.first : w.last]
             if embed and scores.hidden is not None:
-                here = sentence_of[w.document]
-                assert here is not None
                 part = pool_sentences(
                     scores.hidden[w.first : w.last],
-                    here[w.token : end].astype(np.int64),
+                    sentence_of[w.document][w.token : end],
                     parsed[w.document].sentences,
                 )
                 before = sums[w.document]

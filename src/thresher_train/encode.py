@@ -158,18 +158,14 @@ def encode_row(
     tokens = encode(tokenizer, [row.text])[0]
     if not len(words) or not len(tokens):
         return []
-    alone = Frame.single(tokenizer)
-    asked = row.question
-    frame = (
-        Frame.pair(tokenizer, asked, max_length=query_max_length) if asked is not None else alone
-    )
+    alone = frame = Frame.single(tokenizer)
+    if row.question is not None:
+        frame = Frame.pair(tokenizer, row.question, max_length=query_max_length)
     place, word = _token_words(words, tokens)
     target = np.where((word != NO_WORD)[:, None], _targets(row)[place], np.nan)
     closes = [words.forms[w][-1] in _SENTENCE_MARKS for w in place]
     ends = _cuts(place, closes, window - len(alone))
-    spans, vectors = np.zeros((0, 2), dtype=np.int64), np.zeros(0, dtype=np.int64)
-    if table is not None:
-        spans, vectors = _sentences(row.text, tokens.start.astype(np.int64), table)
+    spans, vectors = _sentences(row.text, tokens.start.astype(np.int64), table or {})
     windows = []
     for start, end in zip([0, *ends[:-1]], ends, strict=True):
         part = slice(start, end)
@@ -178,7 +174,7 @@ def encode_row(
         windows.append(
             Window(
                 row=index,
-                output=0 if asked is None else 1,
+                output=int(frame.paired),
                 ids=_joined(frame.before, tokens.ids[part], frame.after),
                 types=_joined(frame.type_before, passage_type, frame.type_after),
                 word=_framed(frame, word[part], NO_WORD).astype(np.int64),

@@ -54,35 +54,40 @@ def bridges(
     Returns:
         One value a document.
     """
-    names, found = _names(query, texts, parts)
+    found = _names(query, texts, parts)
     sizes = np.asarray([w.shape[0] for w in worth])
-    if not names or not found.size:
+    if not found.size:
         return [Bridge(np.zeros(n, np.float32), 0.0) for n in sizes]
     first = np.cumsum(sizes) - sizes
     document, name = found[:, 0], found[:, 2]
     sentence = found[:, 1] + first[document]
-    spread = _spread(document, name, np.concatenate(worth)[sentence], len(texts), names)
-    missing = _missing(spread[document, name], sentence, int(sizes.sum()))
+    gain = _spread(document, name, np.concatenate(worth)[sentence], len(texts))
+    missing = _missing(gain, sentence, int(sizes.sum()))
     lead = found[:, 1] < np.where(_titled(texts)[document], 2, 1)
-    leading = _missing(spread[document[lead], name[lead]], document[lead], len(texts))
+    leading = _missing(gain[lead], document[lead], len(texts))
     return [
         Bridge((1.0 - missing[a : a + n]).astype(np.float32), float(1.0 - leading[i]))
         for i, (a, n) in enumerate(zip(first.tolist(), sizes.tolist(), strict=True))
     ]
 
 
-def _spread(document: Int64, name: Int64, worth: Float32, documents: int, names: int) -> Float64:
-    """What each name brings to each document from all others. Shape: (D, N)."""
-    own = np.zeros((documents, names))
-    np.maximum.at(own, (document, name), worth)
-    present = np.zeros((documents, names), dtype=np.bool_)
-    present[document, name] = True
-    count = present.sum(axis=0)
-    order = np.sort(own, axis=0)
-    best, second = order[-1], order[-2] if documents > 1 else np.zeros(names)
-    others = np.where(own == best, second, best)
+def _spread(document: Int64, name: Int64, worth: Float32, documents: int) -> Float64:
+    """What the name of each row brings to its document from all others. Shape: (R,)."""
+    pairs, pair = np.unique(name * documents + document, return_inverse=True)
+    own = np.zeros(pairs.shape[0])
+    np.maximum.at(own, pair, worth)
+    of_name = pairs // documents
+    order = np.lexsort((-own, of_name))
+    _, first, count = np.unique(of_name[order], return_index=True, return_counts=True)
+    second = order[np.minimum(first + 1, order.shape[0] - 1)]
+    repeated = np.repeat(np.arange(count.shape[0]), count)
+    others = own[order[first]][repeated]
+    best = np.zeros(pairs.shape[0], dtype=np.bool_)
+    best[order[first]] = True
+    others[best] = own[second]
     rare = np.clip(1.0 - (count - 2) / max(_COMMON * documents, 2.0), 0.0, 1.0)
-    return others * np.where(count > 1, rare, 0.0) * _STRONGEST
+    gain = others * np.where(count > 1, rare, 0.0)[repeated] * _STRONGEST
+    return gain[pair]
 
 
 def _missing(gain: Float64, group: Int64, groups: int) -> Float64:
@@ -97,8 +102,8 @@ def _titled(texts: Sequence[str]) -> Bool:
     return np.asarray([len(h) == 2 and len(h[0]) <= 100 for h in heads])
 
 
-def _names(query: str, texts: Sequence[str], parts: Sequence[Segmentation]) -> tuple[int, Int64]:
-    """Number of names, and distinct rows ``(document, sentence, name)``. Shape: (R, 3)."""
+def _names(query: str, texts: Sequence[str], parts: Sequence[Segmentation]) -> Int64:
+    """Distinct rows ``(document, sentence, name)``. Shape: (R, 3)."""
     units = [unit_texts(t, s) for t, s in zip(texts, parts, strict=True)]
     small = {u for row in units for u in row if u.islower()}
     asked = {w.strip(".,;:?!'\"()").lower() for w in query.split()}
@@ -112,4 +117,4 @@ def _names(query: str, texts: Sequence[str], parts: Sequence[Segmentation]) -> t
             if lower in small or lower in asked:
                 continue
             rows.add((document, sentence, index.setdefault(lower, len(index))))
-    return len(index), np.asarray(sorted(rows), dtype=np.int64).reshape(-1, 3)
+    return np.asarray(sorted(rows), dtype=np.int64).reshape(-1, 3)

@@ -6,6 +6,7 @@ question asks for. No model runs and nothing is downloaded; `lexical` is the BM2
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -39,9 +40,10 @@ def overlaps(query: str, texts: Sequence[str], parts: Sequence[Segmentation]) ->
     """
     wanted = sorted({_stem(t) for t in terms(query) if t not in _SAYS_NOTHING})
     held = [_sentences(t, s, set(wanted)) for t, s in zip(texts, parts, strict=True)]
-    everything = [words for sentences in held for words in sentences]
-    count = np.asarray([sum(w in words for words in everything) for w in wanted], np.float64)
-    weight = np.log1p((len(everything) - count + 0.5) / (count + 0.5))
+    sentences = sum(map(len, held))
+    seen = Counter(word for found in held for words in found for word in words)
+    count = np.asarray([seen[w] for w in wanted], np.float64)
+    weight = np.log1p((sentences - count + 0.5) / (count + 0.5))
     weight[count == 0] = 0.0
     share = weight / max(float(weight.sum()), 1e-9)
     value = dict(zip(wanted, share.tolist(), strict=True))
