@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from causal_toy import tiny_causal
 from eval_toys import item, words
 
 from thresher import Compressor
@@ -20,29 +21,7 @@ transformers = pytest.importorskip("transformers")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=300, special_tokens=["<s>"], initial_alphabet=alphabet, show_progress=False
-    )
-    tokenizer.train_from_iterator([item().context()], trainer)
-    fast = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>")
-    config = transformers.LlamaConfig(
-        vocab_size=len(fast), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=1024, bos_token_id=0,
-    )  # fmt: skip
-    generator = torch.random.get_rng_state()
-    torch.manual_seed(0)
-    model = transformers.LlamaForCausalLM(config)
-    torch.random.set_rng_state(generator)
-    out = tmp_path_factory.mktemp("causal")
-    model.save_pretrained(out)
-    fast.save_pretrained(out)
-    return out
+    return tiny_causal(tmp_path_factory.mktemp("causal"), [item().context()])
 
 
 @pytest.fixture(scope="module")
