@@ -5,7 +5,9 @@
     python benchmarks/reading.py score FOLDER answers-0.jsonl answers-1.jsonl ...
 
 `write` makes one contexts file a method (a Latin square: no question twice in a file) and a key
-that the reader must not see. `score` prints F1 and containment with standard errors.
+that the reader must not see. `score` prints F1 and containment with standard errors, and with
+`--json` writes a result for `quality.py page`. With `--reconstruct` the reader is asked for the
+original text instead of an answer, and ROUGE-L against it is what counts.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from pathlib import Path
 from quality import add_models, models
 from tqdm import tqdm
 
-from thresher_eval import EvalConfig, reading, run
+from thresher_eval import EvalConfig, load, reading, run
+from thresher_eval.environment import environment
+from thresher_eval.tasks import reconstruction
 
 
 def main() -> None:
@@ -33,11 +37,14 @@ def main() -> None:
     out.add_argument("--limit", type=int, help="questions a set")
     out.add_argument("--seed", type=int, default=0)
     out.add_argument("--no-full", action="store_true", help="leave the uncompressed context out")
+    out.add_argument("--reconstruct", action="store_true", help="ask for the original text")
     add_models(out)
     back = commands.add_parser("score")
     back.add_argument("folder", type=Path)
     back.add_argument("answers", type=Path, nargs="+")
-    back.add_argument("--json", type=Path, help="also write the table there")
+    back.add_argument("--json", type=Path, help="also write a result for the page there")
+    back.add_argument("--name", default="a language model", help="of the reader, for the page")
+    back.add_argument("--reconstruct", action="store_true", help="as given to write")
     arguments = parser.parse_args()
     if arguments.command == "write":
         _write(arguments)
@@ -54,11 +61,15 @@ def _write(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
         **models(arguments),
     )
-    found = run(arguments.data, config, progress=partial(tqdm, desc="compress"))
+    items = load(arguments.data, sets=arguments.sets, limit=arguments.limit, seed=arguments.seed)
+    if arguments.reconstruct:
+        items = reconstruction(items)
+    found = run(items, config, progress=partial(tqdm, desc="compress"))
     for name, why in found.skipped.items():
         print(f"left out {name}: {why}")
     sheets = reading.square(found, arguments.ratio, full=not arguments.no_full, seed=arguments.seed)
-    for path in reading.write(sheets, arguments.out):
+    instructions = reading.RECONSTRUCT if arguments.reconstruct else reading.INSTRUCTIONS
+    for path in reading.write(sheets, arguments.out, instructions):
         print(path)
 
 
@@ -68,13 +79,24 @@ def _score(arguments: argparse.Namespace) -> None:
     reads, problems = reading.score(key, answers)
     for problem in problems[:20]:
         print("!", problem)
-    rows = reading.table(reads, ("f1", "contains", "em"))
-    print(f"{'method':44s}{'set':20s}{'n':>4s}{'F1':>15s}{'contains':>15s}{'F1 lost':>15s}")
+    names = ("rouge_l", "f1") if arguments.reconstruct else ("f1", "contains", "em")
+    rows = reading.table(reads, names)
+    shown = [*names[:2], f"{names[0]}_loss"]
+    print(f"{'method':44s}{'set':20s}{'n':>4s}" + "".join(f"{n:>15s}" for n in shown))
     for row in rows:
-        cells = [_cell(row, n) for n in ("f1", "contains", "f1_loss")]
+        cells = [_cell(row, n) for n in shown]
         print(f"{row['method']:44s}{row['set']:20s}{row['n']:4d}{''.join(cells)}")
     if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        ratios = [row["ratio"] for row in key if row["method"] != reading.FULL]
+        result = {
+            "kind": "reconstruction" if arguments.reconstruct else "reading",
+            "reader": arguments.name,
+            "ratio": ratios[0] if ratios else 1.0,
+            "rows": rows,
+            "environment": environment(),
+        }
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        arguments.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 def _cell(row: dict[str, float], name: str) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from thresher_eval.methods import METHODS
+from thresher_eval.page_sections import SECTIONS, Result, table
 from thresher_eval.runner import ALL
 
-Result = dict[str, Any]
 _MAIN = ("llmlingua2", "bm25_sentences", "bi_sentences", "bi_documents", "pooled", "thresher")
 _ENOUGH = 300
 _PRELIMINARY = """\
@@ -56,16 +56,10 @@ def page(results: Sequence[Result], images: Path | None = None, prefix: str = ""
         parts.append(_PRELIMINARY.format(n=main[0]["items"][ALL]))
     for number, result in enumerate(main):
         parts.append(_survival(result, first=number == 0, images=images, prefix=prefix))
-    for kind, section in _SECTIONS.items():
+    for kind, section in SECTIONS.items():
         parts += [section(r) for r in results if r["kind"] == kind]
     parts += [_goals(main), _losses(main[0]), _not(results)]
     return "\n\n".join(p.strip() for p in parts if p) + "\n"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; all columns but the first are set right."""
-    lines = [f"| {' | '.join(head)} |", f"|---|{'---:|' * (len(head) - 1)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(r)} |" for r in rows)])
 
 
 def _where(result: Result) -> str:
@@ -172,98 +166,6 @@ def _details(result: Result, found: Lookup) -> list[str]:
     ]  # fmt: skip
     head = ["method", "against", "ratio", "points of survival"]
     return [*out, "### Paired differences", table(head, rows)]
-
-
-def _reader(result: Result) -> str:
-    names = {
-        "log_probability": "log p(answer)", "f1": "F1", "contains": "contains", "em": "EM",
-        "rouge_l": "ROUGE-L", "agreement": "agreement", "perplexity": "perplexity",
-    }  # fmt: skip
-    rows = []
-    for r in result["rows"]:
-        cells = [
-            f"{r[k]['mean']:.3g} [{r[k]['low']:.3g}, {r[k]['high']:.3g}]" if k in r else ""
-            for k in names
-        ]
-        rows.append([r["label"], *cells])
-    return "\n\n".join(
-        [
-            f"## Reader: {result['reader']}, at {result['ratio']:g}, {result['n']} items",
-            "log p(answer): mean log-probability in nats of a token of the likeliest right answer. "
-            "Agreement: share of the tokens of the reader's own answer to the uncompressed context "
-            "that stay its first choice. Perplexity: of the compressed text. A small reader is a "
-            "weak judge: its log-probabilities are steadier than its answers.",
-            table(["method", *names.values()], rows),
-        ]
-    )
-
-
-def _reading(result: Result) -> str:
-    rows = [
-        [
-            r["method"], r["set"], str(r["n"]),
-            f"{100 * r['f1']:.1f} ± {100 * r['f1_se']:.1f}",
-            f"{100 * r['contains']:.1f} ± {100 * r['contains_se']:.1f}",
-            f"{100 * r['f1_loss']:.1f} ± {100 * r['f1_loss_se']:.1f}" if "f1_loss" in r else "",
-        ]
-        for r in result["rows"]
-    ]  # fmt: skip
-    return "\n\n".join(
-        [
-            f"## Strong reader: {result['reader']}, at {result['ratio']:g}",
-            "Each question read once under each method, never twice by the same reader; ± is one "
-            "standard error. Loss: against the uncompressed context, paired by question.",
-            table(["method", "set", "n", "F1", "contains", "F1 lost"], rows),
-        ]
-    )
-
-
-def _faithfulness(result: Result) -> str:
-    names = {
-        "extractive": "extractive", "kept_entities": "entities", "kept_numbers": "numbers",
-        "kept_identifiers": "identifiers",
-    }  # fmt: skip
-    wrong = ("violations_numbers", "violations_identifiers", "violations_negations")
-    rows = [
-        [
-            r["label"],
-            *(f"{100 * r[k]:.1f}" if k in r else "" for k in names),
-            *(f"{r[k]:.0f}" for k in wrong),
-        ]
-        for r in result["rows"]
-    ]
-    return "\n\n".join(
-        [
-            f"## Faithfulness, at {result['ratio']:g}, {result['n']} items",
-            "Left, in %: items whose text is made of the source's words in their order, and the "
-            "share of the source's mentions that are kept. Right, counted over all items: numbers "
-            "and identifiers that the source does not have, and words that the source negates and "
-            "the text does not. The rules are in `thresher_eval.faithfulness`.",
-            table(
-                ["method", *names.values(), "wrong numbers", "wrong identifiers", "lost negations"],
-                rows,
-            ),
-        ]
-    )
-
-
-def _tasks(result: Result) -> str:
-    rows = [[r["task"], r["label"], *r["cells"]] for r in result["rows"]]
-    return "\n\n".join(
-        [
-            f"## Beyond questions, at {result['ratio']:g}",
-            result["note"],
-            table(["task", "method", *result["columns"]], rows),
-        ]
-    )
-
-
-_SECTIONS: dict[str, Callable[[Result], str]] = {
-    "reading": _reading,
-    "reader": _reader,
-    "faithfulness": _faithfulness,
-    "tasks": _tasks,
-}
 
 
 def _goals(results: Sequence[Result]) -> str:

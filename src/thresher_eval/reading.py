@@ -34,6 +34,14 @@ likely. Do not look at other lines for help. Write one JSON object a line:
 {"id": ..., "answer": ...}
 """
 
+RECONSTRUCT = """\
+Each line of a contexts file is a JSON object with "id" and "context": a text from which a program
+has deleted words. Write the original text as you believe it was, complete and fluent: put back what
+the remaining words imply, add no facts that they do not. Do not look at other lines for help. Write
+one JSON object a line:
+{"id": ..., "answer": ...}
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
@@ -83,7 +91,9 @@ def square(run: Run, ratio: float, *, full: bool = True, seed: int = 0) -> list[
     return sheets
 
 
-def write(sheets: Sequence[Sheet], folder: str | Path) -> list[Path]:
+def write(
+    sheets: Sequence[Sheet], folder: str | Path, instructions: str = INSTRUCTIONS
+) -> list[Path]:
     """Write contexts, instructions and, apart from them, the key.
 
     Returns:
@@ -117,7 +127,7 @@ def write(sheets: Sequence[Sheet], folder: str | Path) -> list[Path]:
             for s in sheets
         ),
     )
-    (root / "INSTRUCTIONS.txt").write_text(INSTRUCTIONS, encoding="utf-8")
+    (root / "INSTRUCTIONS.txt").write_text(instructions, encoding="utf-8")
     return out
 
 

@@ -1,9 +1,10 @@
-"""Tasks beyond questions over passages: meetings (ROUGE) and chain-of-thought prompts."""
+"""Tasks beyond questions over passages: chain-of-thought prompts, and the way back to a text."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from thresher_eval.data import DataError, Item, Passage
@@ -47,6 +48,20 @@ def chain_of_thought(path: str | Path) -> list[Item]:
         head = parts[0].split("\n")[0]
         passages = tuple(Passage(p) for p in parts)
         out.append(Item("bbh", row["task"], head, (), passages))
+    return out
+
+
+def reconstruction(items: Sequence[Item]) -> list[Item]:
+    """The longest gold passage of each item, to be written anew from what is kept of it.
+
+    The answer is the passage itself, so that ROUGE-L against it tells how much of the text a reader
+    can put back (prompt reconstruction, as in LLMLingua-2).
+    """
+    out = []
+    for one in items:
+        gold = [one.passages[i] for i in one.gold] or list(one.passages)
+        passage = max(gold, key=lambda p: len(p.text))
+        out.append(Item(one.set, one.id, "", (passage.text,), (passage,)))
     return out
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from causal_toy import tiny_causal
 from eval_toys import item, words
 
+from causal_toy import tiny_causal
 from thresher import Compressor
 from thresher.errors import ModelError
 from thresher.scoring.entropy import EntropyScorer

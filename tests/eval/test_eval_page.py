@@ -10,7 +10,8 @@ from tokenizers import Tokenizer
 
 from thresher_eval import EvalConfig, Tools, run, studies
 from thresher_eval.measures import joined
-from thresher_eval.page import page, table, write_page
+from thresher_eval.page import page, write_page
+from thresher_eval.page_sections import table
 from thresher_eval.reading import FULL
 
 pytest.importorskip("bm25s")

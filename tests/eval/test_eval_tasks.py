@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from eval_toys import item
 
 from thresher_eval import DataError
-from thresher_eval.tasks import chain_of_thought, few_shot
+from thresher_eval.tasks import chain_of_thought, few_shot, reconstruction
 
 
 def test_few_shot_turns_rows_into_demonstrations(tmp_path: Path) -> None:
@@ -33,3 +34,12 @@ def test_chain_of_thought_splits_at_questions(tmp_path: Path) -> None:
     path.write_text('{"task": "sums"}', "utf-8")
     with pytest.raises(DataError, match="row 1: lacks prompt"):
         chain_of_thought(path)
+
+
+def test_reconstruction_asks_for_the_longest_gold_passage() -> None:
+    toy = item()
+    (one,) = reconstruction([toy])
+    gold = max((toy.texts[i] for i in toy.gold), key=len)
+    assert one.answers == (toy.passages[toy.texts.index(gold)].text,)
+    assert one.texts == [gold]
+    assert not one.question

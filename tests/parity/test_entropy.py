@@ -15,13 +15,12 @@ pytest.importorskip("llmlingua", reason="the reference is not installed (make pa
 pytest.importorskip("torch", reason="torch is not installed")
 pytest.importorskip("transformers", reason="transformers is not installed")
 
-from causal_toy import tiny_causal  # noqa: E402
-
-from thresher.scoring.entropy import EntropyScorer  # noqa: E402
+from causal_toy import tiny_causal
+from thresher.scoring.entropy import EntropyScorer
 
 TEXTS = (
     "The ship left Bristol in 1843 with 252 passengers, and did not return before the autumn.",
-    "Install with pip install thresher==0.1.0; see docs/guide.md.\n\n| a | b |\n|---|---|\n| 1 | 2 |",
+    "Install with pip install thresher==0.1.0; see docs/guide.md.\n\n| a | b |\n|---|---|\n| 1 | 2",
     "Größe, naïve and 東京: bytes of other scripts are tokens too.",
 )
 QUESTION = "\nWhen did the ship leave? We can get the answer to this question in the documents."
