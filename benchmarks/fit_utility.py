@@ -151,7 +151,9 @@ def _fit(train: Sequence[Prepared], arguments: argparse.Namespace) -> np.ndarray
 
 def _free(train: Sequence[Prepared]) -> np.ndarray:
     """Weights whose term is not zero everywhere."""
-    return np.asarray([any(p.terms[:, i + 1].any() for p in train) for i in range(len(NAMES))])
+    return np.asarray(
+        [any(t[:, i].any() for p in train for t in p.terms) for i in range(len(NAMES))]
+    )
 
 
 def _coordinate(

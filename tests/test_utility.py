@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from thresher.segment import segment
 from thresher.utility import Signals, best_mean, logit, table_rows, utilities
 
+alone = partial(utilities, coherent=False)
+
 KEEP = np.asarray([0.2, 0.5, 0.9, 0.4], np.float32)
 SENTENCE = np.asarray([0, 0, 1, 1], np.int32)
 
 
 def test_without_a_query_it_is_the_logit_of_the_keep_score():
-    (u,) = utilities([Signals(KEEP, SENTENCE)])
+    (u,) = alone([Signals(KEEP, SENTENCE)])
     np.testing.assert_allclose(u, logit(KEEP))
     assert np.isfinite(logit(np.asarray([0.0, 1.0]))).all()
 
 
 def test_weight_zero_ignores_the_query():
     s = Signals(KEEP, SENTENCE, KEEP[::-1].copy(), np.asarray([1.0, 2.0], np.float32), 3.0)
-    (u,) = utilities([s], weight=0.0)
+    (u,) = alone([s], weight=0.0)
     np.testing.assert_allclose(u, logit(KEEP))
 
 
 def test_a_relevant_sentence_lifts_all_its_words():
     s = Signals(KEEP, SENTENCE, sentence_relevance=np.asarray([5.0, 1.0], np.float32))
-    (u,) = utilities([s])
+    (u,) = alone([s])
     lift = u - logit(KEEP)
     assert lift[0] == pytest.approx(lift[1])
     assert lift[2] == pytest.approx(lift[3])
@@ -54,8 +58,8 @@ def test_the_scale_of_relevance_does_not_matter():
 
 def test_focus_lifts_a_word_its_sentence_and_its_document():
     focus = np.asarray([0.9, 0.1, 0.1, 0.1], np.float32)
-    (u,) = utilities([Signals(KEEP, SENTENCE, focus)])
-    (without,) = utilities([Signals(KEEP, SENTENCE)])
+    (u,) = alone([Signals(KEEP, SENTENCE, focus)])
+    (without,) = alone([Signals(KEEP, SENTENCE)])
     lift = u - without
     assert lift[0] > lift[1] > lift[2] == pytest.approx(lift[3])
 

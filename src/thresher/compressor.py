@@ -15,6 +15,7 @@ import numpy as np
 
 from thresher.analyse import Clock, Parsed, Read, embed_query, parse
 from thresher.assemble import arrange, assemble
+from thresher.coherence import prior
 from thresher.compression import CompressedDocument, Compression, Span
 from thresher.config import CompressConfig
 from thresher.count import TokenCounter, costs, resolve_counter
@@ -214,7 +215,18 @@ class Compressor:
             )
             for r, t, s, d in zip(reads, texts, sentence, document, strict=True)
         ]
-        return signals if p.query is None else related(p.query, texts, signals)
+        if p.query is not None and self.config.relevance_weight > 0:
+            return related(p.query, texts, signals)
+        if not self._coherent(p):
+            return signals
+        return [
+            replace(s, prior=prior(t.text, t.segmentation))
+            for s, t in zip(signals, texts, strict=True)
+        ]
+
+    def _coherent(self, p: Plan) -> bool:
+        """Whether words are valued with their sentence; a threshold speaks of single scores."""
+        return self.config.granularity == "auto" and p.threshold is None
 
     def _query_vector(self, query: str, reads: Sequence[Read]) -> Float32 | None:
         if all(r.embedding is None for r in reads):
@@ -225,7 +237,7 @@ class Compressor:
         self, p: Plan, texts: Sequence[Parsed], signals: Sequence[Signals], clock: Clock
     ) -> Compression:
         """Everything after the model, for one request."""
-        values = utilities(signals, weight=self.config.relevance_weight)
+        values = utilities(signals, weight=self.config.relevance_weight, coherent=self._coherent(p))
         clock.mark("relevance")
         cost = costs(
             self.counter,

@@ -11,9 +11,10 @@ documents by the names they share (``relevance.bridge``)::
 
 ``w`` is ``CompressConfig.relevance_weight``, three times that for table rows: a row is kept whole
 or not at all, so that nothing of it serves as the skeleton which mild weights leave of prose.
-Terms that a request lacks count as 0. Without a query u = logit(p). The weights a to i are
-``WEIGHTS``: of the settings that the fit in ``benchmarks/fit_utility.py`` and its penalty on strong
-relevance span, the one under which a strong reader answered best (docs/quality.md).
+Terms that a request lacks count as 0. What becomes of u in whole sentences, and without a query, is
+told in ``coherence``. The weights a to i are ``WEIGHTS``: of the settings that the fit in
+``benchmarks/fit_utility.py`` and its penalty on strong relevance span, the one under which a strong
+reader answered best (docs/quality.md).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from thresher.coherence import filled, unasked
 from thresher.types import Bool, Float32, Float64, Int32, Kind, Segmentation
 
 _LEAST = 1e-4
@@ -71,6 +73,7 @@ class Signals:
         sentence_bridge: see ``relevance.bridge``, or None. Shape: (S,)
         document_bridge: the same of the document.
         rows: units that are rows of a table, or None for none. Shape: (U,)
+        prior: see ``coherence.prior``, used where nothing else is known. Shape: (U,)
     """
 
     keep: Float32
@@ -82,6 +85,7 @@ class Signals:
     sentence_bridge: Float32 | None = None
     document_bridge: float = 0.0
     rows: Bool | None = None
+    prior: Float64 | None = None
 
     def worth(self) -> Float32 | None:
         """Relevance of each sentence in [0, 1] by the model, or by its relevance. Shape: (S,)."""
@@ -106,7 +110,11 @@ def logit(p: Float32 | Float64) -> Float64:
 
 
 def utilities(
-    signals: Sequence[Signals], *, weight: float = 1.0, weights: Weights = WEIGHTS
+    signals: Sequence[Signals],
+    *,
+    weight: float = 1.0,
+    weights: Weights = WEIGHTS,
+    coherent: bool = True,
 ) -> list[Float64]:
     """Utility of every unit of a request, on the scale of a logit.
 
@@ -114,46 +122,64 @@ def utilities(
         signals: one value a document.
         weight: ``CompressConfig.relevance_weight``.
         weights: of the terms.
+        coherent: whether sentences are filled up (see ``coherence``); without it, every word
+            stands for itself, and without a query its utility is the logit of its keep score.
 
     Returns:
         One array a document. Shape of each: (U,)
     """
-    sentence_mean, sentence_spread = _moments([s.sentence_relevance for s in signals])
-    documents = [s.document_relevance for s in signals]
-    document_mean, document_spread = _moments(
-        [None if d is None else np.asarray([d], np.float32) for d in documents]
+    keep = [logit(s.keep) for s in signals]
+    terms = relevance_terms(signals, weight, weights)
+    if not coherent:
+        return [k if r is None else k + r for k, r in zip(keep, terms, strict=True)]
+    sentence = [s.sentence for s in signals]
+    if any(r is not None for r in terms):
+        known = [np.zeros_like(k) if r is None else r for k, r in zip(keep, terms, strict=True)]
+        return filled(keep, known, sentence, [s.rows for s in signals])
+    return [
+        unasked(k, s.sentence, np.zeros_like(k) if s.prior is None else s.prior)
+        for k, s in zip(keep, signals, strict=True)
+    ]
+
+
+def relevance_terms(
+    signals: Sequence[Signals], weight: float = 1.0, weights: Weights = WEIGHTS
+) -> list[Float64 | None]:
+    """What the utility adds to the keep score. Shape of each: (U,).
+
+    None for a document of which nothing is known beyond its keep scores, or under weight 0.
+    """
+    if not weight:
+        return [None] * len(signals)
+    sentence_moments = _moments([s.sentence_relevance for s in signals])
+    document_moments = _moments(
+        [
+            None if s.document_relevance is None else np.asarray([s.document_relevance], np.float32)
+            for s in signals
+        ]
     )
-    out = []
-    for s in signals:
-        u = logit(s.keep)
-        if weight and s.keep.size:
-            u = u + weight * _relevance_terms(
-                s, weights, sentence_mean, sentence_spread, document_mean, document_spread
-            )
-        out.append(u)
-    return out
+    return [_terms(s, weight, weights, sentence_moments, document_moments) for s in signals]
 
 
-def _relevance_terms(
+def _terms(
     s: Signals,
+    weight: float,
     weights: Weights,
-    sentence_mean: float,
-    sentence_spread: float,
-    document_mean: float,
-    document_spread: float,
-) -> Float64:
+    sentence_moments: tuple[float, float],
+    document_moments: tuple[float, float],
+) -> Float64 | None:
+    given = (s.focus, s.sentence_relevance, s.document_relevance, s.overlap, s.sentence_bridge)
+    if all(x is None for x in given):
+        return None
     terms = np.zeros(s.keep.shape[0], dtype=np.float64)
-    if s.focus is not None:
-        best = best_mean(s.focus, s.sentence, _BEST_OF_SENTENCE)
-        top = np.sort(s.focus)[-_BEST_OF_DOCUMENT:].mean(keepdims=True)
-        terms += weights.focus * logit(s.focus)
-        terms += weights.sentence_focus * logit(best)[s.sentence]
-        terms += weights.document_focus * logit(top)
+    if s.focus is not None and s.focus.size:
+        terms += _focus_terms(s.focus, s.sentence, weights)
     if s.sentence_relevance is not None:
-        z = (s.sentence_relevance - sentence_mean) / sentence_spread
-        terms += weights.sentence * z[s.sentence]
+        mean, spread = sentence_moments
+        terms += weights.sentence * ((s.sentence_relevance - mean) / spread)[s.sentence]
     if s.document_relevance is not None:
-        terms += weights.document * (s.document_relevance - document_mean) / document_spread
+        mean, spread = document_moments
+        terms += weights.document * (s.document_relevance - mean) / spread
     if s.overlap is not None:
         terms += weights.overlap * s.overlap[s.sentence]
     if s.sentence_bridge is not None:
@@ -161,7 +187,18 @@ def _relevance_terms(
         terms += weights.document_bridge * s.document_bridge
     if s.rows is not None:
         terms[s.rows] *= _ROW_RELEVANCE
-    return terms
+    return weight * terms
+
+
+def _focus_terms(focus: Float32, sentence: Int32, weights: Weights) -> Float64:
+    """The word's own focus, and the best of its sentence and document. Shape: (U,)."""
+    best = best_mean(focus, sentence, _BEST_OF_SENTENCE)
+    top = np.sort(focus)[-_BEST_OF_DOCUMENT:].mean(keepdims=True)
+    return (
+        weights.focus * logit(focus)
+        + weights.sentence_focus * logit(best)[sentence]
+        + weights.document_focus * logit(top)
+    )
 
 
 def best_mean(values: Float32, group: Int32, best: int) -> Float32:

@@ -16,13 +16,15 @@ from numpy.typing import NDArray
 from thresher import CompressConfig, Document
 from thresher.allocate import FORCED, Limits, Offers, queue
 from thresher.assemble import arrange
+from thresher.coherence import filled
 from thresher.count import TokenCounter
 from thresher.fit import Fitted, Scored, fit
 from thresher.request import plan
+from thresher.segment import unit_texts
 from thresher.select import bundles, close
-from thresher.types import Kind, Request
-from thresher.utility import Weights, logit, utilities
-from thresher_eval.data import Item, answer_keys, gold_titles
+from thresher.types import Bool, Int32, Kind, Request
+from thresher.utility import Signals, Weights, logit, relevance_terms, utilities
+from thresher_eval.data import Item, answer_keys, gold_titles, normalise
 from thresher_eval.occurrences import occurrences
 from thresher_eval.signals import Collected
 
@@ -35,12 +37,17 @@ NAMES = tuple(f.name for f in fields(Weights))
 class Prepared:
     """One item, ready to be allocated under any weights.
 
-    Axis letters: B bundles, F terms of the utility (the keep score and one a weight).
+    Axis letters: B bundles, F terms of the utility (one a weight), U units of all documents.
 
     Attributes:
         item: the item.
         collected: its signals.
-        terms: cost-weighted mean of each term over each bundle. Shape: (B, F)
+        keep: logit of the keep score, one array a document. Shape of each: (U,)
+        terms: each term of the relevance under a weight of 1. Shape of each: (U, F)
+        sentence: sentence of each unit. Shape of each: (U,)
+        rows: units that are table rows. Shape of each: (U,)
+        bundle: bundle of each unit. Shape: (U,)
+        share: weight of each unit in the utility of its bundle; they sum to 1. Shape: (U,)
         fixed: added to the utility: ``FORCED``, or -inf where a bundle is never bought. Shape: (B,)
         offers: bundles as the allocation takes them, utilities still zero.
         requires: rows ``(bundle, needed)``. Shape: (E, 2)
@@ -51,7 +58,12 @@ class Prepared:
 
     item: Item
     collected: Collected
-    terms: Floats
+    keep: list[Floats]
+    terms: list[Floats]
+    sentence: list[Int32]
+    rows: list[Bool | None]
+    bundle: Ints
+    share: Floats
     fixed: Floats
     offers: Offers
     requires: Ints
@@ -60,7 +72,10 @@ class Prepared:
 
     def spent(self, weights: Floats) -> Floats:
         """Share of the tokens spent when each bundle is bought; inf for never. Shape: (B,)."""
-        value = close(self.terms @ np.r_[1.0, weights] + self.fixed, self.requires)
+        relevance = [t @ weights for t in self.terms]
+        units = np.concatenate(filled(self.keep, relevance, self.sentence, self.rows))
+        mean = np.bincount(self.bundle, weights=self.share * units, minlength=self.fixed.size)
+        value = close(mean + self.fixed, self.requires)
         offers = replace(self.offers, utility=value)
         documents = self.offers.framing.shape[0]
         line = queue(offers, Limits(np.zeros(documents), np.full(documents, np.inf)))
@@ -73,17 +88,14 @@ def prepare(
     item: Item, collected: Collected, config: CompressConfig, count: TokenCounter, *, focus: bool
 ) -> Prepared:
     """Everything about an item that does not depend on the weights."""
-    bundle, terms, weight, edges = [], [], [], []
-    offset, owner, forced = 0, [], []
+    bundle, weight, edges = [], [], []
+    offset, owner = 0, []
     segmentations, guards = collected.segmentations(), collected.guards()
     cost = collected.split("cost", "units")
-    per_unit = _unit_terms(collected, focus=focus)
     for index, (s, g, c) in enumerate(zip(segmentations, guards, cost, strict=True)):
         local = bundles(s)
         carries = ((s.kind != Kind.PUNCT) | (s.host < 0)) & ~g.support
         weight.append(np.where(carries, c, 0.0))
-        terms.append(per_unit[index])
-        forced.append(g.force)
         size = int(local.max()) + 1 if local.size else 0
         if g.requires.size:
             edges.append(local[g.requires].astype(np.int64) + offset)
@@ -92,10 +104,8 @@ def prepare(
         offset += size
     flat, w = np.concatenate(bundle), np.concatenate(weight)
     total = np.bincount(flat, weights=w, minlength=offset)
-    summed = np.stack(
-        [np.bincount(flat, weights=w * t, minlength=offset) for t in np.concatenate(terms).T], 1
-    )
-    must = np.bincount(flat, weights=np.concatenate(forced), minlength=offset) > 0
+    forced = np.concatenate([g.force for g in guards])
+    must = np.bincount(flat, weights=forced, minlength=offset) > 0
     fixed = np.where(must, FORCED, np.where(total > 0, 0.0, -np.inf))
     requires = np.concatenate(edges) if edges else np.zeros((0, 2), np.int64)
     offers = Offers(
@@ -104,10 +114,16 @@ def prepare(
         document=np.concatenate(owner),
         framing=np.full(len(segmentations), float(count(config.separator))),
     )
+    signals = collected.signals(focus=focus)
     return Prepared(
         item=item,
         collected=collected,
-        terms=summed / np.where(total > 0, total, 1.0)[:, None],
+        keep=[logit(s.keep) for s in signals],
+        terms=_unit_terms(signals),
+        sentence=[s.sentence for s in signals],
+        rows=[s.rows for s in signals],
+        bundle=flat,
+        share=w / np.where(total > 0, total, 1.0)[flat],
         fixed=fixed,
         offers=offers,
         requires=requires[requires[:, 0] != requires[:, 1]],
@@ -116,29 +132,31 @@ def prepare(
     )
 
 
-def _unit_terms(collected: Collected, *, focus: bool) -> list[Floats]:
-    """Terms of the utility of each unit, by asking it for one weight at a time. Shape: (U, F)."""
-    signals = collected.signals(focus=focus)
-    base = [logit(s.keep) for s in signals]
-    columns = [
-        utilities(signals, weights=Weights(**{n: float(n == name) for n in NAMES}))
-        for name in NAMES
-    ]
-    return [np.stack([b, *(c[i] - b for c in columns)], axis=1) for i, b in enumerate(base)]
+def _unit_terms(signals: Sequence[Signals]) -> list[Floats]:
+    """Terms of each unit, by asking for one weight at a time. Shape of each: (U, F)."""
+    out = [np.zeros((s.keep.size, len(NAMES))) for s in signals]
+    for column, name in enumerate(NAMES):
+        weights = Weights(**{n: float(n == name) for n in NAMES})
+        for into, terms in zip(out, relevance_terms(signals, weights=weights), strict=True):
+            if terms is not None:
+                into[:, column] = terms
+    return out
 
 
 def _groups(item: Item, collected: Collected, bundle: Sequence[Ints]) -> list[list[Ints]]:
+    """Bundles of each occurrence of what should survive; see ``Prepared.groups``.
+
+    Units that the measure does not look at, punctuation and articles, need not survive.
+    """
     keys = [answer_keys(item.answers), *([t] for t in gold_titles(item))]
-    starts, ends = collected.split("start", "units"), collected.split("end", "units")
-    out: list[list[Ints]] = []
-    for wanted in keys:
-        found: list[Ints] = []
-        for text, start, end, local in zip(item.texts, starts, ends, bundle, strict=True):
+    out: list[list[Ints]] = [[] for _ in keys]
+    for text, s, local in zip(item.texts, collected.segmentations(), bundle, strict=True):
+        counts = np.asarray([bool(normalise(u)) for u in unit_texts(text, s)], dtype=np.bool_)
+        for found, wanted in zip(out, keys, strict=True):
             for a, b in occurrences(text, wanted):
-                first = int(np.searchsorted(end, a, side="right"))
-                last = int(np.searchsorted(start, b, side="left"))
-                found.append(np.unique(local[first:last]))
-        out.append(found)
+                first = int(np.searchsorted(s.end, a, side="right"))
+                last = int(np.searchsorted(s.start, b, side="left"))
+                found.append(np.unique(local[first:last][counts[first:last]]))
     return out
 
 
@@ -242,7 +260,12 @@ def exact(
     documents: list[Document | str] = [Document(t) for t in item.texts]
     request = plan(Request(documents, item.question, budget, ratio), config, count)
     signals = collected.signals(focus=focus)
-    values = utilities(signals, weight=config.relevance_weight, weights=weights)
+    values = utilities(
+        signals,
+        weight=config.relevance_weight,
+        weights=weights,
+        coherent=config.granularity == "auto",
+    )
     scored = [
         Scored(*x)
         for x in zip(

@@ -135,9 +135,8 @@ def test_variants_change_thresher(tools: Tools) -> None:
     )
     texts = {n: joined(entry(n).build(tools)(toy, 18)) for n in names}
     assert len(set(texts.values())) > 1
-    assert texts["thresher:weights=0/0/0/0/0/0/0/0"] == joined(
-        METHODS["pooled"].build(tools)(toy, 18)
-    )
+    unasked = entry("thresher:relevance_weight=0").build(tools)(toy, 18)
+    assert unasked == METHODS["pooled"].build(tools)(toy, 18)
     assert all(words(t) <= 18 for t in texts.values())
 
 

@@ -8,7 +8,7 @@ from eval_toys import ToyScorer, item, words
 from tokenizers import Tokenizer
 
 from thresher import Compressor
-from thresher.utility import WEIGHTS, Weights
+from thresher.utility import WEIGHTS, Weights, utilities
 from thresher_eval.data import survives
 from thresher_eval.signals import collect, collect_all
 from thresher_eval.tuning import NAMES, exact, prepare, quick
@@ -45,8 +45,13 @@ def test_signals_survive_the_archive(compressor: Compressor, tmp_path: Path) -> 
 def test_terms_add_up_to_the_utility(compressor: Compressor) -> None:
     toy = item()
     found = prepare(toy, collect(toy, compressor), compressor.config, words, focus=True)
-    assert found.terms.shape[1] == 1 + len(NAMES)
-    assert np.abs(found.terms[:, 1:]).sum(axis=0).all()
+    terms = np.concatenate(found.terms)
+    assert terms.shape[1] == len(NAMES)
+    assert np.abs(terms).sum(axis=0).all()
+    signals = found.collected.signals()
+    added = [k + t @ NOW for k, t in zip(found.keep, found.terms, strict=True)]
+    for one, two in zip(added, utilities(signals, coherent=False), strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-6)
 
 
 def test_quick_agrees_with_exact_on_most(compressor: Compressor) -> None:
