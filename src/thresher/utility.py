@@ -52,10 +52,10 @@ WEIGHTS = Weights(
     sentence_focus=0.3,
     document_focus=0.15,
     sentence=0.6,
-    document=0.4,
+    document=0.6,
     overlap=2.0,
     sentence_bridge=2.0,
-    document_bridge=2.0,
+    document_bridge=3.0,
 )
 
 

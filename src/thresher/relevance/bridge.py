@@ -9,14 +9,15 @@ No model runs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from thresher.segment import unit_texts
 from thresher.types import Bool, Float32, Float64, Int64, Kind, Segmentation
 
+_WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 _LEAST_LETTERS = 3
 _COMMON = 0.5  # share of the passages in which a name says nothing any more
 _STRONGEST = 0.7  # what one name alone can give
@@ -104,17 +105,18 @@ def _titled(texts: Sequence[str]) -> Bool:
 
 def _names(query: str, texts: Sequence[str], parts: Sequence[Segmentation]) -> Int64:
     """Distinct rows ``(document, sentence, name)``. Shape: (R, 3)."""
-    units = [unit_texts(t, s) for t, s in zip(texts, parts, strict=True)]
-    small = {u for row in units for u in row if u.islower()}
-    asked = {w.strip(".,;:?!'\"()").lower() for w in query.split()}
+    written = {word for text in texts for word in _WORD.findall(text)}
+    written.update(w.strip(".,;:?!'\"()").lower() for w in query.split())
     index: dict[str, int] = {}
     rows = set()
-    for document, (words, s) in enumerate(zip(units, parts, strict=True)):
-        for word, sentence, kind in zip(words, s.sentence.tolist(), s.kind.tolist(), strict=True):
-            if kind > Kind.ATOM or len(word) < _LEAST_LETTERS or not word[0].isupper():
-                continue
-            lower = word.lower()
-            if lower in small or lower in asked:
-                continue
-            rows.add((document, sentence, index.setdefault(lower, len(index))))
+    for document, (text, s) in enumerate(zip(texts, parts, strict=True)):
+        long = np.flatnonzero((s.kind <= Kind.ATOM) & (s.end - s.start >= _LEAST_LETTERS))
+        first = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)[s.start[long]]
+        maybe = long[(first - ord("A") < 26) | (first > 127)]  # a handful of calls, not thousands
+        fields = (s.start[maybe].tolist(), s.end[maybe].tolist(), s.sentence[maybe].tolist())
+        for start, end, sentence in zip(*fields, strict=True):
+            if text[start].isupper():
+                lower = text[start:end].lower()
+                if lower not in written:
+                    rows.add((document, sentence, index.setdefault(lower, len(index))))
     return np.asarray(sorted(rows), dtype=np.int64).reshape(-1, 3)

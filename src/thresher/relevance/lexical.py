@@ -15,6 +15,7 @@ from thresher.types import Float32
 _TERM = regex.compile(
     r"\p{Han}|[[\p{L}\p{N}]--\p{Han}]+(?:['’_.-][[\p{L}\p{N}]--\p{Han}]+)*", regex.VERSION1
 )
+_HAN = regex.compile(r"\p{Han}")
 
 
 class LexicalRelevance:
@@ -54,3 +55,12 @@ def terms(text: str) -> list[str]:
     """Lower-cased words of a text, as BM25 counts them; Han characters singly."""
     found: list[str] = _TERM.findall(text.casefold())
     return found
+
+
+def term_at(folded: str, at: int) -> str | None:
+    """The word that begins at a place of a case-folded text; None where none begins there."""
+    before = folded[at - 1 : at]
+    if before.isalnum() and not _HAN.match(folded, at) and not _HAN.match(before):
+        return None
+    found = _TERM.match(folded, at)
+    return None if found is None else found.group()

@@ -7,12 +7,11 @@ question asks for. No model runs and nothing is downloaded; `lexical` is the BM2
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from thresher.relevance.lexical import terms
-from thresher.segment import unit_texts
+from thresher.relevance.lexical import term_at, terms
 from thresher.types import Float32, Segmentation
 
 _ENDINGS = ("'s", "’s", "ing", "ed", "es", "s", "e")
@@ -39,7 +38,7 @@ def overlaps(query: str, texts: Sequence[str], parts: Sequence[Segmentation]) ->
         Values in [0, 1]. Shape of each: (S,)
     """
     wanted = sorted({_stem(t) for t in terms(query) if t not in _SAYS_NOTHING})
-    held = [_sentences(t, s, set(wanted)) for t, s in zip(texts, parts, strict=True)]
+    held = [_sentences(t, s, wanted) for t, s in zip(texts, parts, strict=True)]
     sentences = sum(map(len, held))
     seen = Counter(word for found in held for words in found for word in words)
     count = np.asarray([seen[w] for w in wanted], np.float64)
@@ -50,29 +49,32 @@ def overlaps(query: str, texts: Sequence[str], parts: Sequence[Segmentation]) ->
     return [np.asarray([sum(value[w] for w in s) for s in found], np.float32) for found in held]
 
 
-def _sentences(text: str, segmentation: Segmentation, wanted: set[str]) -> list[set[str]]:
-    """The wanted words in each sentence. Length S."""
+def _sentences(text: str, segmentation: Segmentation, wanted: Sequence[str]) -> list[set[str]]:
+    """The wanted words in each sentence, found by searching for each. Length S."""
     if not len(segmentation):
         return []
     found: list[set[str]] = [set() for _ in range(int(segmentation.sentence[-1]) + 1)]
-    starts = {w[0] for w in wanted}
-    known: dict[str, set[str]] = {}
-    units = unit_texts(text, segmentation)
-    for unit, sentence in zip(units, segmentation.sentence.tolist(), strict=True):
-        held = known.get(unit)
-        if held is None:
-            held = known[unit] = _held(unit, wanted, starts)
-        if held:
-            found[sentence] |= held
+    folded = text.casefold()
+    at = [(i, word) for word in wanted for i in _places(folded, word)]
+    if at:
+        places = np.asarray([i for i, _ in at])
+        if len(folded) != len(text):
+            places = np.repeat(np.arange(len(text)), [len(c.casefold()) for c in text])[places]
+        unit = np.searchsorted(segmentation.start, places, side="right") - 1
+        sentences = segmentation.sentence[np.maximum(unit, 0)].tolist()
+        for sentence, (_, word) in zip(sentences, at, strict=True):
+            found[sentence].add(word)
     return found
 
 
-def _held(unit: str, wanted: set[str], starts: set[str]) -> set[str]:
-    """The wanted words in a unit; ``starts`` holds their first letters, to leave early."""
-    if unit.isascii() and unit.isalnum():
-        word = unit.lower()
-        return {_stem(word)} & wanted if word[0] in starts else set()
-    return {_stem(t) for t in terms(unit)} & wanted
+def _places(folded: str, stem: str) -> Iterator[int]:
+    """Where a word of this stem begins."""
+    at = folded.find(stem)
+    while at >= 0:
+        word = term_at(folded, at)
+        if word is not None and _stem(word) == stem:
+            yield at
+        at = folded.find(stem, at + len(stem))
 
 
 def _stem(word: str) -> str:
