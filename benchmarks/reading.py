@@ -45,6 +45,8 @@ def main() -> None:
     back.add_argument("--json", type=Path, help="also write a result for the page there")
     back.add_argument("--name", default="a language model", help="of the reader, for the page")
     back.add_argument("--reconstruct", action="store_true", help="as given to write")
+    back.add_argument("--long", action="store_true", help="long answers: ROUGE-L as well")
+    back.add_argument("--remarks", default="", help="what the page should say of the readings")
     arguments = parser.parse_args()
     if arguments.command == "write":
         _write(arguments)
@@ -79,7 +81,8 @@ def _score(arguments: argparse.Namespace) -> None:
     reads, problems = reading.score(key, answers)
     for problem in problems[:20]:
         print("!", problem)
-    names = ("rouge_l", "f1") if arguments.reconstruct else ("f1", "contains", "em")
+    names = ("rouge_l", "f1") if arguments.reconstruct else ("f1", "contains")
+    names += ("rouge_l",) if arguments.long else ()
     rows = reading.table(reads, names)
     shown = [*names[:2], f"{names[0]}_loss"]
     print(f"{'method':44s}{'set':20s}{'n':>4s}" + "".join(f"{n:>15s}" for n in shown))
@@ -92,6 +95,7 @@ def _score(arguments: argparse.Namespace) -> None:
             "kind": "reconstruction" if arguments.reconstruct else "reading",
             "reader": arguments.name,
             "ratio": ratios[0] if ratios else 1.0,
+            "remarks": arguments.remarks,
             "rows": rows,
             "environment": environment(),
         }

@@ -22,7 +22,7 @@ _LEAST = 1.0  # and one that stands out by less than this from the mean is never
 _SLOPE = 0.5
 _UNASKED = 0.3  # how far words draw to the mean of their sentence without a query
 _NAME = 0.5
-_LEAD = 0.15  # lost with every sentence further from the beginning
+_LEAD = 0.1  # lost with every sentence further from the beginning
 _LEAD_SENTENCES = 6
 
 

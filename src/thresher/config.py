@@ -42,10 +42,13 @@ class CompressConfig:
         threshold: keep what scores at least this, in (0, 1), at whatever length results; with a
             budget, the budget is the ceiling. None for budget alone.
 
-    Relevance (only with a query)
+    Value (see ``utility`` and ``coherence``)
         relevance_weight: weight of everything but the keep score in a word's utility; 0 ignores
-            the query. See ``thresher.relevance.utility``.
-        granularity: ``word``, ``sentence`` (whole sentences only) or ``auto``.
+            the query.
+        granularity: ``word`` every word by its own utility; ``sentence`` whole sentences only;
+            ``auto`` words, but the sentences that are most relevant to the query whole, and
+            without a query names and the beginnings of passages before the rest. Under a
+            threshold ``auto`` is ``word``.
         second_look: whether relevance is taken a second time with the two best sentences added
             to the query, for questions of several hops. Costs a second pass of the model; a
             strong reader gained nothing from it over bridges (``relevance.bridge``) alone.

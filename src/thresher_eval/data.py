@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from thresher.errors import InputError
+
 _NOT_WORD = re.compile(r"[\W_]+")
 _ARTICLES = re.compile(r"\b(?:a|an|the)\b")
 _BRACKETS = re.compile(r"\s*\([^()]*\)\s*$")
@@ -76,7 +78,7 @@ class Item:
         return f"{self.set}/{self.id}"
 
 
-class DataError(ValueError):
+class DataError(InputError):
     """A data file is missing or not of the documented form; the message names file and line."""
 
 

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from thresher.errors import InputError
 from thresher_eval.methods import METHODS
 from thresher_eval.page_sections import SECTIONS, Result, table
 from thresher_eval.runner import ALL
@@ -48,7 +49,7 @@ def page(results: Sequence[Result], images: Path | None = None, prefix: str = ""
     """
     main = [r for r in results if r["kind"] == "survival"]
     if not main:
-        raise ValueError("no result of kind 'survival' among the files; run `quality.py run` first")
+        raise InputError("no result of kind 'survival' among the files; run `quality.py run` first")
     main.sort(key=lambda r: -r["items"][ALL])
     few = main[0]["items"][ALL] < _ENOUGH
     parts = [_INTRO.format(counter=main[0]["config"]["counter"], environment=_where(main[0]))]

@@ -43,21 +43,19 @@ def _reader(result: Result) -> str:
 
 
 def _reading(result: Result) -> str:
-    rows = [
-        [
-            _label(r["method"]), r["set"], str(r["n"]),
-            f"{100 * r['f1']:.1f} ± {100 * r['f1_se']:.1f}",
-            f"{100 * r['contains']:.1f} ± {100 * r['contains_se']:.1f}",
-            f"{100 * r['f1_loss']:.1f} ± {100 * r['f1_loss_se']:.1f}" if "f1_loss" in r else "",
-        ]
-        for r in result["rows"]
-    ]  # fmt: skip
+    names = {"f1": "F1", "contains": "contains", "rouge_l": "ROUGE-L", "f1_loss": "F1 lost"}
+    shown = {k: v for k, v in names.items() if any(k in r for r in result["rows"])}
+    rows = []
+    for r in result["rows"]:
+        cells = [f"{100 * r[k]:.1f} ± {100 * r[f'{k}_se']:.1f}" if k in r else "" for k in shown]
+        rows.append([_label(r["method"]), r["set"], str(r["n"]), *cells])
     return "\n\n".join(
         [
             f"## Strong reader: {result['reader']}, at {result['ratio']:g}",
             "Each question read once under each method, never twice by the same reader; ± is one "
-            "standard error. Loss: against the uncompressed context, paired by question.",
-            table(["method", "set", "n", "F1", "contains", "F1 lost"], rows),
+            "standard error. Loss: against the uncompressed context, paired by question. "
+            + result.get("remarks", ""),
+            table(["method", "set", "n", *shown.values()], rows),
         ]
     )
 

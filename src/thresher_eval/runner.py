@@ -294,7 +294,7 @@ def run(
 
     Raises:
         DataError: the data are not of the documented form.
-        ValueError: no such method.
+        InputError: no such method.
     """
     config = config or EvalConfig()
     items = (

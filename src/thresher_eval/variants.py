@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from thresher import CompressConfig
+from thresher.errors import InputError
 from thresher.utility import WEIGHTS, Weights
 from thresher_eval.baselines import Method
 from thresher_eval.data import Item
@@ -32,11 +33,11 @@ def entry(name: str) -> Entry:
     """The method of a name, or of a variant.
 
     Raises:
-        ValueError: no such method or setting; the message lists what there is.
+        InputError: no such method or setting; the message lists what there is.
     """
     base, _, settings = name.partition(":")
     if base not in METHODS or (settings and base != "thresher"):
-        raise ValueError(
+        raise InputError(
             f"no method {name!r}; there are {', '.join(METHODS)}, and variants of thresher such "
             "as thresher:relevance_weight=0.5"
         )
@@ -64,7 +65,7 @@ def _pair(name: str, part: str) -> tuple[str, Any]:
     key, sign, value = part.partition("=")
     known = {f.name for f in fields(CompressConfig)} | set(_EXTRA)
     if not sign or key not in known:
-        raise ValueError(f"{part!r} in {name!r} is not one of {sorted(known)} with =value")
+        raise InputError(f"{part!r} in {name!r} is not one of {sorted(known)} with =value")
     if value in ("yes", "no"):
         return key, value == "yes"
     try:
@@ -78,7 +79,7 @@ def _weights(given: Mapping[str, Any]) -> Weights:
         return WEIGHTS
     values = [float(x) for x in str(given["weights"]).split("/")]
     if len(values) != len(NAMES):
-        raise ValueError(f"weights={given['weights']} must give {len(NAMES)}: {'/'.join(NAMES)}")
+        raise InputError(f"weights={given['weights']} must give {len(NAMES)}: {'/'.join(NAMES)}")
     return Weights(**dict(zip(NAMES, values, strict=True)))
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from thresher.errors import InputError
 from thresher_train.align import single_labels, split_words, two_level_labels
 from thresher_train.encode import Labelled
 
@@ -32,7 +33,7 @@ def read_rows(path: str | Path) -> list[dict[str, Any]]:
     """Read a JSON-lines file.
 
     Raises:
-        ValueError: A line is not a JSON object; the message names the line.
+        InputError: A line is not a JSON object; the message names the line.
     """
     rows = []
     with Path(path).open(encoding="utf-8") as lines:
@@ -42,9 +43,9 @@ def read_rows(path: str | Path) -> list[dict[str, Any]]:
             try:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
-                raise ValueError(f"{path}, line {number}: not JSON ({error})") from error
+                raise InputError(f"{path}, line {number}: not JSON ({error})") from error
             if not isinstance(row, dict):
-                raise ValueError(f"{path}, line {number}: got {type(row).__name__}, not an object")
+                raise InputError(f"{path}, line {number}: got {type(row).__name__}, not an object")
             rows.append(row)
     return rows
 

@@ -17,6 +17,7 @@ from typing import Any, Literal, cast
 
 from tqdm import tqdm
 
+from thresher.errors import InputError
 from thresher_train import prompts
 from thresher_train.chunk import chunk_row
 from thresher_train.data import read_rows
@@ -91,7 +92,7 @@ def distill(config: DistillConfig, *, teacher: Teacher | None = None) -> Distill
         teacher: A chat model, in place of ``config.teacher``.
 
     Raises:
-        ValueError: No teacher was given, or a row has no id or text.
+        InputError: No teacher was given, or a row has no id or text.
     """
     rows = list(_rows(config))
     done = _done(config)
@@ -112,12 +113,12 @@ def load_teacher(name: str) -> Teacher:
             ``package.module:attribute`` of a model (or of a function that makes one).
 
     Raises:
-        ValueError: The name has no colon.
+        InputError: The name has no colon.
         ImportError: LangChain is needed and missing; the message names the pip command.
     """
     place, _, attribute = name.partition(":")
     if not attribute:
-        raise ValueError(
+        raise InputError(
             f"got teacher {name!r}, expected provider:model (such as openai:MODEL) or "
             "package.module:attribute"
         )
@@ -181,7 +182,7 @@ def _rows(config: DistillConfig) -> Iterator[dict[str, Any]]:
     needed = {"id", "text"} | ({"question"} if config.task == "focus" else set())
     for number, row in enumerate(read_rows(config.input), start=1):
         if not needed <= row.keys():
-            raise ValueError(
+            raise InputError(
                 f"{config.input}, row {number}: got the fields {sorted(row)}, expected "
                 f"{sorted(needed)} for the task {config.task}"
             )

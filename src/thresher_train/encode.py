@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thresher.errors import InputError
 from thresher.windows import Frame, Tokens, encode
 from thresher_train.align import Words, split_words
 
@@ -148,11 +149,11 @@ def encode_row(
             in it and lie wholly in a window are embedded too.
 
     Raises:
-        ValueError: The row holds another number of targets than words.
+        InputError: The row holds another number of targets than words.
     """
     words = split_words(row.text)
     if len(words) != len(row.targets):
-        raise ValueError(
+        raise InputError(
             f"row {row.id!r} has {len(row.targets)} targets for {len(words)} words; label it again"
         )
     tokens = encode(tokenizer, [row.text])[0]

@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from thresher.errors import InputError
 from thresher_train.data import label_focus, label_keep, read_rows
 from thresher_train.encode import encode_row
 from thresher_train.export import INT8_FILE, load_tokenizer, onnx_forward, thresher_block
@@ -68,7 +69,7 @@ def evaluate(config: EvaluateConfig) -> EvaluateReport:
     """Measure a model, one window a call (see ``score.word_scores`` for why).
 
     Raises:
-        ValueError: No rows were given.
+        InputError: No rows were given.
         FileNotFoundError: The folder holds no int8 graph and ``engine`` asks for it.
     """
     block, tokenizer = thresher_block(config.model), load_tokenizer(config.model)
@@ -76,7 +77,7 @@ def evaluate(config: EvaluateConfig) -> EvaluateReport:
     for path in config.questions:
         rows += [label_focus(row) for row in read_rows(path)]
     if not rows:
-        raise ValueError("no rows to measure on; give passages or questions")
+        raise InputError("no rows to measure on; give passages or questions")
     encoded = partial(
         encode_row,
         tokenizer,

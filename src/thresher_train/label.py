@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from thresher.errors import InputError
 from thresher_train.align import align, split_words
 from thresher_train.data import Row, read_rows, write_rows
 from thresher_train.merge import Agreement, merge_rows
@@ -85,7 +86,7 @@ def label_row(row: Row) -> LabelledRow:
     """Align the compressions of one row.
 
     Raises:
-        ValueError: The row has neither ``light`` and ``tight`` nor ``focus``.
+        InputError: The row has neither ``light`` and ``tight`` nor ``focus``.
     """
     source = split_words(str(row["text"]))
     result = dict(row)
@@ -101,7 +102,7 @@ def label_row(row: Row) -> LabelledRow:
         result["labels"] = np.where(second.kept, 2, first.kept.astype(int)).tolist()
         parts = [(light, first), (tight, second)]
     else:
-        raise ValueError(
+        raise InputError(
             f"row {row.get('id')!r} has the fields {sorted(row)}; expected light and tight, "
             "or focus"
         )
@@ -117,7 +118,7 @@ def label(config: LabelConfig) -> LabelReport:
     """Label files of teacher rows; see the module's first lines for what is written.
 
     Raises:
-        ValueError: A row is malformed, or no row was found.
+        InputError: A row is malformed, or no row was found.
     """
     done = [
         label_row(row)
@@ -125,7 +126,7 @@ def label(config: LabelConfig) -> LabelReport:
         for row in tqdm(read_rows(path), disable=not config.progress, unit="row", desc=path.name)
     ]
     if not done:
-        raise ValueError(f"no row in {[str(p) for p in config.inputs]}; expected JSON lines")
+        raise InputError(f"no row in {[str(p) for p in config.inputs]}; expected JSON lines")
     keep = select([item.quality for item in done], config.quality)
     for item in done:
         item.row["quality"] = {**asdict(item.quality), "gap": item.quality.gap}

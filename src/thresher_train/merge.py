@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thresher.errors import InputError
+
 LABEL_FIELDS = ("labels", "focus_labels")
 """Fields of labelled rows that hold one label a word."""
 
@@ -36,11 +38,11 @@ def merge_labels(labels: Sequence[Sequence[float]]) -> list[float]:
     """Mean label of each word. Shapes: K times (U,) to (U,).
 
     Raises:
-        ValueError: The teachers labelled different numbers of words.
+        InputError: The teachers labelled different numbers of words.
     """
     sizes = {len(values) for values in labels}
     if len(sizes) != 1:
-        raise ValueError(
+        raise InputError(
             f"teachers labelled {sorted(sizes)} words of one passage; the same id must stand for "
             "the same text in every file"
         )

@@ -13,6 +13,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from thresher.errors import InputError
+
 RULES = """\
 You shorten text by striking out words. What you return must be the source with some of its
 whitespace-separated words struck out and nothing else changed:
@@ -75,7 +77,7 @@ Messages = list[tuple[str, str]]
 """Role and text of each message, as every LangChain chat model accepts them."""
 
 
-class AnswerError(ValueError):
+class AnswerError(InputError):
     """A teacher's answer cannot be read."""
 
 

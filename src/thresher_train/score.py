@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from thresher.errors import InputError
 from thresher_train.encode import NO_WORD, OUTPUTS, Batch, Labelled, Window, make_batch
 from thresher_train.metrics import auc, precision_at_teacher_rate
 
@@ -66,7 +67,7 @@ def measure(
 ) -> dict[str, float]:
     """Word AUC and precision at the teacher's own rate over all rows of one output."""
     if output not in OUTPUTS:
-        raise ValueError(f"got output {output!r}, expected one of {OUTPUTS}")
+        raise InputError(f"got output {output!r}, expected one of {OUTPUTS}")
     flat = np.concatenate(scores)
     target = np.concatenate([row.targets for row in rows])
     if output == "focus":

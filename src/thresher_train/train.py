@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from thresher.errors import InputError
 from thresher_train.align import split_words
 from thresher_train.curve import write_curve
 from thresher_train.data import label_focus, label_keep, mine_helpful, mine_negatives, read_rows
@@ -111,7 +112,7 @@ def train(config: TrainConfig) -> TrainReport:
     """Train, or go on with an interrupted run.
 
     Raises:
-        ValueError: There is nothing to train on or to validate on.
+        InputError: There is nothing to train on or to validate on.
     """
     tokenizer = base_tokenizer(config.base)
     corpus = with_keep_targets(load_corpus(config), tokenizer, config)
@@ -138,7 +139,7 @@ def load_corpus(config: TrainConfig) -> Corpus:
     """Read and label all rows, mine negatives, and split by document where nothing is given.
 
     Raises:
-        ValueError: There is nothing to train on or to validate on.
+        InputError: There is nothing to train on or to validate on.
     """
     keep = [label_keep(row) for path in config.passages for row in read_rows(path)]
     asked = [row for path in config.questions for row in read_rows(path)]
@@ -147,7 +148,7 @@ def load_corpus(config: TrainConfig) -> Corpus:
     for path in config.validation_questions:
         given += [label_focus(row) for row in read_rows(path)]
     if not keep and not focus:
-        raise ValueError("nothing to train on; give passages or questions")
+        raise InputError("nothing to train on; give passages or questions")
     rng = np.random.default_rng(config.loop.seed)
     items = [item for path in config.items for item in read_rows(path)]
     negatives = mine_negatives(items, asked, count=round(config.negatives * len(focus)), rng=rng)
@@ -158,7 +159,7 @@ def load_corpus(config: TrainConfig) -> Corpus:
     mined = [*negatives, *(mine_helpful(items, asked) if focus else [])]
     rows += [row for row in mined if row.question not in held]
     if not rows or not given:
-        raise ValueError(
+        raise InputError(
             f"got {len(rows)} rows to train on and {len(given)} to validate on; raise "
             "validation_share or give validation rows"
         )
