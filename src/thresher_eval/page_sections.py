@@ -23,13 +23,12 @@ def _reader(result: Result) -> str:
         "log_probability": "log p(answer)", "f1": "F1", "contains": "contains", "em": "EM",
         "rouge_l": "ROUGE-L", "agreement": "agreement", "perplexity": "perplexity",
     }  # fmt: skip
-    rows = []
-    for r in result["rows"]:
-        cells = [
-            f"{r[k]['mean']:.3g} [{r[k]['low']:.3g}, {r[k]['high']:.3g}]" if k in r else ""
-            for k in names
-        ]
-        rows.append([r["label"], *cells])
+    differences = {
+        "log_probability_against_uncompressed": "log p against uncompressed",
+        "log_probability_against_extraction": "log p against extraction",
+        "f1_against_uncompressed": "F1 against uncompressed",
+        "f1_against_extraction": "F1 against extraction",
+    }
     return "\n\n".join(
         [
             f"## Reader: {result['reader']}, at {result['ratio']:g}, {result['n']} items",
@@ -37,9 +36,27 @@ def _reader(result: Result) -> str:
             "Agreement: share of the tokens of the reader's own answer to the uncompressed context "
             "that stay its first choice. Perplexity: of the compressed text. A small reader is a "
             "weak judge: its log-probabilities are steadier than its answers.",
-            table(["method", *names.values()], rows),
+            _estimates(result["rows"], names),
+            "Paired by question, against the uncompressed context and against the extraction under "
+            "which most answers survive:",
+            _estimates(result["rows"], differences),
         ]
     )
+
+
+def _estimates(rows: Sequence[Result], names: dict[str, str]) -> str:
+    """A table of means with their intervals; columns that no row has are left out."""
+    shown = {k: v for k, v in names.items() if any(k in r for r in rows)}
+    cells = [
+        [r["label"]]
+        + [
+            f"{r[k]['mean']:.3g} [{r[k]['low']:.3g}, {r[k]['high']:.3g}]" if k in r else ""
+            for k in shown
+        ]
+        for r in rows
+        if any(k in r for k in shown)
+    ]
+    return table(["method", *shown.values()], cells)
 
 
 def _reading(result: Result) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -44,6 +46,26 @@ class ChatReader:
         return str(self._model.invoke(messages).content).strip()
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a causal model makes of a context.
+
+    Attributes:
+        answer: its most likely answer, up to the end of the line.
+        tokens: of the answer.
+        log_probability: mean of a token of the likeliest right answer, in nats (NaN without one).
+        agreement: conditional generation agreement: the share of the reference's tokens that stay
+            the first choice, each behind the true ones before it (NaN without a reference).
+        perplexity: the exponential of the mean surprise of the context: how readable it is.
+    """
+
+    answer: str
+    tokens: tuple[int, ...]
+    log_probability: float
+    agreement: float
+    perplexity: float
+
+
 class CausalReader:
     """A local causal language model, which also says how likely it finds an answer.
 
@@ -58,51 +80,42 @@ class CausalReader:
         newline = model.encode("\n")
         self._stop = tuple(int(i) for i in newline)
 
-    def prompt(self, question: str, context: str) -> Int64:
-        """Tokens of the prompt, the beginning of the context cut where it is too long."""
+    def parts(self, question: str, context: str) -> tuple[Int64, Int64]:
+        """Tokens of the context, its beginning cut where it is too long, and of the question."""
         tail = self._model.encode(f"\n\nQuestion: {question}\nAnswer:")
         room = self._model.max_length - len(tail) - 2 * self._longest
-        return np.concatenate((self._model.encode(context)[-max(room, 0) :], tail))
+        return self._model.encode(context)[-max(room, 0) :], tail
 
     def answer(self, question: str, context: str) -> str:
         """See ``AnswerReader.answer``."""
-        return self.decode(self.tokens(question, context)).strip()
+        return self.look(question, context).answer
 
-    def tokens(self, question: str, context: str) -> list[int]:
-        """Tokens of the most likely answer, up to the end of the line."""
-        reader = self._model.reader(self.prompt(question, context))
-        return reader.generate(self._longest, stop=self._stop)
-
-    def decode(self, tokens: Sequence[int]) -> str:
-        """Text of tokens."""
-        return str(self._model.tokenizer.decode(list(tokens)))
-
-    def examine(
-        self, question: str, context: str, answers: Sequence[str], reference: Sequence[int]
-    ) -> tuple[float, float]:
-        """Read a context once for two figures.
+    def look(
+        self,
+        question: str,
+        context: str,
+        answers: Sequence[str] = (),
+        reference: Sequence[int] = (),
+    ) -> Look:
+        """Read a context once, for all figures.
 
         Args:
             question: the question.
             context: compressed or not.
             answers: the right ones.
             reference: tokens of the answer that was given from the uncompressed context.
-
-        Returns:
-            Mean log-probability of a token of the likeliest right answer, in nats; and conditional
-            generation agreement: the share of the reference's tokens that stay the first choice,
-            each behind the true ones before it (NaN without a reference).
         """
-        reader = self._model.reader(self.prompt(question, context))
+        body, tail = self.parts(question, context)
+        reader = self._model.reader()
+        surprise = reader.advance(body)
+        reader.extend(tail)
         best = max(
             (-float(reader.score(self._model.encode(f" {a}")).mean()) for a in answers if a),
-            default=float("nan"),
+            default=math.nan,
         )
-        tokens = np.asarray(reference, dtype=np.int64)
-        agree = float((reader.best(tokens) == tokens).mean()) if tokens.size else float("nan")
-        return best, agree
-
-    def perplexity(self, text: str) -> float:
-        """The exponential of the mean surprise of a text: how readable the reader finds it."""
-        ids = self._model.encode(text)
-        return float(np.exp(self._model.surprise(ids).mean())) if ids.size else float("nan")
+        expected = np.asarray(reference, dtype=np.int64)
+        agree = float((reader.best(expected) == expected).mean()) if expected.size else math.nan
+        tokens = reader.generate(self._longest, stop=self._stop)
+        text = str(self._model.tokenizer.decode(tokens)).strip()
+        readable = float(np.exp(surprise.mean())) if surprise.size else math.nan
+        return Look(text, tuple(tokens), best, agree, readable)

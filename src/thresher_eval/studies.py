@@ -15,9 +15,9 @@ from thresher_eval import cost, faithfulness, measures
 from thresher_eval import tasks as tasks_of
 from thresher_eval.data import Item, normalise
 from thresher_eval.environment import environment
-from thresher_eval.measures import Estimate, bootstrap
+from thresher_eval.measures import Estimate, bootstrap, paired
 from thresher_eval.occurrences import occurrences
-from thresher_eval.readers import CausalReader
+from thresher_eval.readers import AnswerReader, CausalReader
 from thresher_eval.reading import FULL
 from thresher_eval.runner import EvalConfig, Run, run
 from thresher_eval.variants import entry
@@ -81,18 +81,21 @@ def faithful(run: Run, ratio: float) -> dict[str, Any]:
 def read(
     run: Run,
     ratio: float,
-    reader: CausalReader,
+    reader: AnswerReader,
     *,
     name: str,
     cache: Path | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """A local causal model reads the uncompressed context and every method's at one ratio.
+    """A reader answers from the uncompressed context and from every method's at one ratio.
+
+    Differences are paired by question, against the uncompressed context and against the extraction
+    under which most answers survive.
 
     Args:
         run: compressed texts.
         ratio: one of its ratios.
-        reader: the model.
+        reader: a chat model or a local causal one.
         name: what the table calls it.
         cache: file of readings, so that a study can be resumed.
         progress: wraps the iteration over items.
@@ -117,17 +120,27 @@ def read(
             if plain:
                 reference = row["tokens"]
             values[method].append(row["values"])
-    strata = [i.set for i in run.items]
-    rows = []
-    for method in methods:
-        label = "Uncompressed" if method == FULL else entry(method).label
-        row = {"method": method, "label": label}
-        for measure in sorted({n for v in values[method] for n in v}):
-            series = [v.get(measure, math.nan) for v in values[method]]
-            row[measure] = _finite(bootstrap(series, strata=strata, seed=run.config.seed))
-        rows.append(row)
+    best = run.best("extraction", ratio)
+    rows = [_reader_row(run, m, values, best) for m in methods]
     return {"kind": "reader", "reader": name, "ratio": ratio, "n": len(run.items), "rows": rows,
             "environment": environment()}  # fmt: skip
+
+
+def _reader_row(
+    run: Run, method: str, values: dict[str, list[dict[str, float]]], best: str | None
+) -> dict[str, Any]:
+    strata, seed = [i.set for i in run.items], run.config.seed
+    row: dict[str, Any] = {"method": method}
+    row["label"] = "Uncompressed" if method == FULL else entry(method).label
+    for measure in sorted({n for v in values[method] for n in v}):
+        series = {m: [v.get(measure, math.nan) for v in values[m]] for m in values}
+        row[measure] = _finite(bootstrap(series[method], strata=strata, seed=seed))
+        if measure in ("f1", "log_probability"):
+            for other, name in ((FULL, "uncompressed"), (best, "extraction")):
+                if other is not None and other != method:
+                    found = paired(series[method], series[other], strata=strata, seed=seed)
+                    row[f"{measure}_against_{name}"] = _finite(found)
+    return row
 
 
 def _known(cache: Path | None) -> dict[tuple[str, str], dict[str, Any]]:
@@ -137,21 +150,23 @@ def _known(cache: Path | None) -> dict[tuple[str, str], dict[str, Any]]:
     return {(r["item"], r["stamp"]): r for r in map(json.loads, lines)}
 
 
-def _read(reader: CausalReader, item: Item, text: str, reference: list[int]) -> dict[str, Any]:
-    tokens = reader.tokens(item.question, text)
-    answer = reader.decode(tokens).strip()
-    log_probability, agreement = reader.examine(item.question, text, item.answers, reference)
-    values = {
-        "log_probability": log_probability,
+def _read(reader: AnswerReader, item: Item, text: str, reference: Sequence[int]) -> dict[str, Any]:
+    figures: dict[str, float] = {}
+    tokens: tuple[int, ...] = ()
+    if hasattr(reader, "look"):
+        look = reader.look(item.question, text, item.answers, reference)
+        answer, tokens = look.answer, look.tokens
+        figures = {n: getattr(look, n) for n in ("log_probability", "agreement", "perplexity")}
+    else:
+        answer = reader.answer(item.question, text)
+    figures |= {
         "f1": measures.f1(answer, item.answers),
         "contains": measures.contains(answer, item.answers),
         "em": measures.exact_match(answer, item.answers),
         "rouge_l": measures.rouge_l(answer, item.answers),
-        "perplexity": reader.perplexity(text),
-        "agreement": agreement,
     }
-    values = {k: v for k, v in values.items() if not math.isnan(v)}
-    return {"answer": answer, "tokens": tokens, "values": values}
+    values = {k: v for k, v in figures.items() if not math.isnan(v)}
+    return {"answer": answer, "tokens": list(tokens), "values": values}
 
 
 def hash_text(text: str) -> str:
@@ -221,7 +236,8 @@ def _likelihood(reader: CausalReader | None, items: Sequence[Item], texts: Seque
     if reader is None or not all(i.answers for i in items):
         return ""
     values = [
-        reader.examine(i.question, t, i.answers, ())[0] for i, t in zip(items, texts, strict=True)
+        reader.look(i.question, t, i.answers).log_probability
+        for i, t in zip(items, texts, strict=True)
     ]
     found = bootstrap(values)
     return f"{found.mean:.2f} [{found.low:.2f}, {found.high:.2f}]"

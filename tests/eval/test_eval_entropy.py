@@ -1,5 +1,6 @@
 """The entropy scorer and the rule-based methods, with a tiny random causal model."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -94,14 +95,16 @@ def test_a_folder_without_a_model_is_an_error(tmp_path: Path) -> None:
 def test_a_causal_reader_answers_and_says_how_likely(scorer: EntropyScorer) -> None:
     reader = CausalReader(scorer, longest=4)
     context = item().context()
-    tokens = reader.tokens("Where?", context)
-    assert len(tokens) <= 4
-    assert isinstance(reader.answer("Where?", context), str)
-    log_probability, agreement = reader.examine("Where?", context, ["Sweden"], tokens)
-    assert log_probability < 0
-    assert agreement == 1 or not tokens
+    first = reader.look("Where?", context)
+    assert len(first.tokens) <= 4
+    assert first.answer == reader.answer("Where?", context)
+    assert math.isnan(first.log_probability)
+    assert math.isnan(first.agreement)
+    found = reader.look("Where?", context, ["Sweden"], first.tokens)
+    assert found.agreement == 1 or not first.tokens
     ids = scorer.encode(" Sweden")
-    prompt = reader.prompt("Where?", context)
-    expected = direct(scorer, np.r_[prompt, ids])[-len(ids) :].mean()
-    assert log_probability == pytest.approx(-expected, rel=1e-3)
-    assert reader.perplexity(context) > 1
+    body, tail = reader.parts("Where?", context)
+    expected = direct(scorer, np.r_[body, tail, ids])[-len(ids) :].mean()
+    assert found.log_probability == pytest.approx(-expected, rel=1e-3)
+    surprise = direct(scorer, body).mean()
+    assert found.perplexity == pytest.approx(np.exp(surprise), rel=1e-2)

@@ -12,6 +12,7 @@ from thresher_eval import EvalConfig, Tools, run, studies
 from thresher_eval.measures import joined
 from thresher_eval.page import page, write_page
 from thresher_eval.page_sections import table
+from thresher_eval.readers import Look
 from thresher_eval.reading import FULL
 
 pytest.importorskip("bm25s")
@@ -68,17 +69,28 @@ def test_write_page_makes_plots(done: Any, tmp_path: Path) -> None:
 class ToyReader:
     """Finds the answer where it stands."""
 
-    def tokens(self, question: str, context: str) -> list[int]:
-        return [1, 2]
+    def look(self, question: str, context: str, answers: Any, reference: list[int]) -> Look:
+        agreement = 0.5 if reference else float("nan")
+        return Look("Sweden", (1, 2), -1.0, agreement, float(len(context)))
 
-    def decode(self, tokens: list[int]) -> str:
-        return "Sweden"
 
-    def examine(self, question: str, context: str, answers: Any, reference: list[int]) -> Any:
-        return -1.0, 0.5 if reference else float("nan")
+class ToyChat:
+    """Knows nothing of tokens."""
 
-    def perplexity(self, text: str) -> float:
-        return float(len(text))
+    def answer(self, question: str, context: str) -> str:
+        return "Sweden" if "Sweden" in context else "unknown"
+
+
+def test_any_reader_is_compared_with_the_full_context_and_the_best_extraction(done: Any) -> None:
+    found = studies.read(done, 0.25, ToyChat(), name="chat")
+    rows = {r["method"]: r for r in found["rows"]}
+    assert "f1_against_uncompressed" not in rows[FULL]
+    assert rows["thresher"]["f1_against_uncompressed"]["mean"] <= 0
+    best = done.best("extraction", 0.25)
+    assert best is None or "f1_against_extraction" in rows["thresher"]
+    text = page([*results(done), found])
+    assert "F1 against uncompressed" in text
+    assert "log p" not in text.split("## Reader: chat")[1].split("| method")[1]
 
 
 def test_a_reader_reads_full_and_compressed_once(done: Any, tmp_path: Path) -> None:

@@ -153,9 +153,8 @@ class Reader:
         for at in range(0, len(ids), _CHUNK):
             self._read(ids[at : at + _CHUNK], last_only=True)
 
-    def score(self, ids: Int64) -> Float32:
-        """Surprise of tokens that would come next, in nats; the position stays. Shape: (T,)."""
-        length, following = self.length, self._next
+    def advance(self, ids: Int64) -> Float32:
+        """Read on, and tell the surprise of each token, in nats. Shape: (T,)."""
         parts = []
         for at in range(0, len(ids), _CHUNK):
             piece = ids[at : at + _CHUNK]
@@ -164,8 +163,14 @@ class Reader:
             rows = self._torch.cat((before[None], logits[:-1]))
             target = self._torch.as_tensor(piece, device=rows.device)[:, None]
             parts.append(-rows.gather(1, target)[:, 0].float().cpu().numpy())
-        self._back(length, following)
         return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+
+    def score(self, ids: Int64) -> Float32:
+        """Surprise of tokens that would come next, in nats; the position stays. Shape: (T,)."""
+        length, following = self.length, self._next
+        surprise = self.advance(ids)
+        self._back(length, following)
+        return surprise
 
     def best(self, ids: Int64) -> Int64:
         """The model's own choice at the place of each of the tokens to come. Shape: (T,)."""
@@ -175,7 +180,8 @@ class Reader:
         return np.asarray(rows.argmax(dim=1).cpu().numpy(), dtype=np.int64)
 
     def generate(self, count: int, *, stop: Sequence[int] = ()) -> list[int]:
-        """Read on along the most likely tokens, up to ``count``; ends at a token of ``stop``."""
+        """The most likely tokens to come, up to ``count`` or ``stop``; the position stays."""
+        length, following = self.length, self._next
         out: list[int] = []
         for _ in range(count):
             token = int(self._next.argmax())
@@ -183,6 +189,7 @@ class Reader:
                 break
             out.append(token)
             self.extend(np.asarray([token], dtype=np.int64))
+        self._back(length, following)
         return out
 
     def _back(self, length: int, following: Any) -> None:
