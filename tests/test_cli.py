@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Literal
 
 import click
@@ -452,6 +453,27 @@ def test_evaluate_counts_the_answers_that_survive(tmp_path: Path, capsys: Captur
     assert "Thresher with query" in out
     assert "50%" in out
     assert "Truncation" in page.read_text(encoding="utf-8")
+
+
+def test_evaluate_lets_a_chat_model_answer(
+    tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Chat:
+        def invoke(self, messages: list[tuple[str, str]]) -> SimpleNamespace:
+            text = messages[-1][1].split("Question:")[0]
+            found = [w for w in ("Rotterdam", "1854") if w in text]
+            return SimpleNamespace(content=(found or ["unknown"])[0])
+
+    monkeypatch.setitem(sys.modules, "toy.readers", SimpleNamespace(chat=Chat()))
+    page = tmp_path / "page.md"
+    command = ["evaluate", "--data", str(questions(tmp_path)), "--ratio", "0.5"]
+    command += ["--method", "thresher", "--method", "truncate", "--page", str(page)]
+    assert cli.run([*command, "--reader", "toy.readers:chat"]) == 0
+    out = capsys.readouterr().out
+    assert "answers of toy.readers:chat at 50%; n = 2" in out
+    assert "Uncompressed" in out
+    assert "Reader: toy.readers:chat" in page.read_text(encoding="utf-8")
+    assert "provider:model" in fails([*command, "--reader", "nothing"], capsys)
 
 
 def test_bench_ends_with_one_line_of_json(tmp_path: Path, capsys: Capture) -> None:

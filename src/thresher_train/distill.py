@@ -7,7 +7,6 @@ where it stopped; rows that failed are left out and tried again by the next run.
 from __future__ import annotations
 
 import asyncio
-import importlib
 import json
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +18,7 @@ from tqdm import tqdm
 
 from thresher.errors import InputError
 from thresher_train import prompts
+from thresher_train.chat import load_chat_model
 from thresher_train.chunk import chunk_row
 from thresher_train.data import read_rows
 from thresher_train.prompts import Messages
@@ -101,38 +101,8 @@ def distill(config: DistillConfig, *, teacher: Teacher | None = None) -> Distill
     if config.estimate_only:
         usage = estimate(config, todo, requests)
         return DistillReport(len(todo), len(rows) - len(todo), 0, {}, usage, _cost(config, usage))
-    chosen = teacher if teacher is not None else load_teacher(config.teacher)
+    chosen = teacher if teacher is not None else cast(Teacher, load_chat_model(config.teacher))
     return asyncio.run(_run(config, chosen, todo, requests, len(rows) - len(todo)))
-
-
-def load_teacher(name: str) -> Teacher:
-    """Load a chat model by name.
-
-    Args:
-        name: ``provider:model`` for ``langchain.chat_models.init_chat_model``, or
-            ``package.module:attribute`` of a model (or of a function that makes one).
-
-    Raises:
-        InputError: The name has no colon.
-        ImportError: LangChain is needed and missing; the message names the pip command.
-    """
-    place, _, attribute = name.partition(":")
-    if not attribute:
-        raise InputError(
-            f"got teacher {name!r}, expected provider:model (such as openai:MODEL) or "
-            "package.module:attribute"
-        )
-    if "." in place:
-        found = getattr(importlib.import_module(place), attribute)
-        made = found() if isinstance(found, type) or not hasattr(found, "invoke") else found
-        return cast(Teacher, made)
-    try:
-        models = importlib.import_module("langchain.chat_models")
-    except ImportError as error:
-        raise ImportError(
-            f"the teacher {name!r} needs LangChain; pip install langchain langchain-{place}"
-        ) from error
-    return cast(Teacher, models.init_chat_model(name))
 
 
 def estimate(

@@ -13,9 +13,10 @@ import pytest
 from toy_training import RecordedTeacher, compressions, write_lines
 
 from thresher_train import prompts
+from thresher_train.chat import load_chat_model
 from thresher_train.chunk import chunk_row, chunk_spans
 from thresher_train.data import read_rows
-from thresher_train.distill import DistillConfig, distill, load_teacher
+from thresher_train.distill import DistillConfig, distill
 from thresher_train.label import label_row
 from thresher_train.teacher import PaceConfig, ask_all, text_of
 
@@ -137,10 +138,10 @@ def test_langchain_models_are_teachers(config: DistillConfig) -> None:
 def test_teachers_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     module = SimpleNamespace(recorded=RECORDED, Recorded=RecordedTeacher)
     monkeypatch.setitem(sys.modules, "toy.teachers", module)
-    assert load_teacher("toy.teachers:recorded") is RECORDED
-    assert isinstance(load_teacher("toy.teachers:Recorded"), RecordedTeacher)
+    assert load_chat_model("toy.teachers:recorded") is RECORDED
+    assert isinstance(load_chat_model("toy.teachers:Recorded"), RecordedTeacher)
     with pytest.raises(ValueError, match="provider:model"):
-        load_teacher("something")
+        load_chat_model("something")
 
 
 def test_replies_of_every_kind_are_read() -> None:

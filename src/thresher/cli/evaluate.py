@@ -43,6 +43,7 @@ _OUT = click.Path(path_type=Path)
 @click.command(
     epilog=examples(
         "thresher evaluate --data questions.jsonl --ratio 0.25 --counter o200k_base",
+        "thresher evaluate --data questions.jsonl --limit 50 --reader openai:gpt-4o-mini",
         "thresher evaluate --model run/model --engine torch --passages dev.jsonl",
     )
 )
@@ -77,6 +78,11 @@ _OUT = click.Path(path_type=Path)
 @click.option("--limit", type=click.IntRange(1), help="With --data: questions of each file.")
 @click.option("--counter", help="With --data: target tokenizer, for example o200k_base.")
 @click.option("--cache", type=_OUT, help="With --data: folder from which a stopped run goes on.")
+@click.option(
+    "--reader",
+    help="With --data: also let a chat model answer from every context, as provider:model for "
+    "LangChain's init_chat_model, or package.module:attribute.",
+)
 @click.option("--page", type=_OUT, help="With --data: also write a Markdown page and its JSON.")
 def evaluate(
     data: Path | None,
@@ -85,6 +91,7 @@ def evaluate(
     model: str,
     engine: str,
     page: Path | None,
+    reader: str | None,
     **settings: Any,
 ) -> None:
     """Measure what compression costs in answers (--data), or a model against labels.
@@ -97,10 +104,12 @@ def evaluate(
     if data is None:
         _against_labels(model, passages, questions, engine)
         return
+    chat = None if reader is None else _chat(reader)
     found = _answers(data, model, **settings)
     write(table(found), None)
+    readings = [] if reader is None else _read(found, chat, reader)
     if page is not None:
-        _write_page(found, page)
+        _write_page(found, readings, page)
 
 
 def _against_labels(
@@ -141,6 +150,42 @@ def _answers(
     return explained(lambda c: library.run(data, c, progress=progress), config)
 
 
+def _chat(name: str) -> Any:
+    """A reader around a chat model."""
+    models: Any = importlib.import_module("thresher_train.chat")
+    readers: Any = importlib.import_module("thresher_eval.readers")
+    return readers.ChatReader(explained(models.load_chat_model, name))
+
+
+def _read(found: Any, reader: Any, name: str) -> list[dict[str, Any]]:
+    """Answers of a reader at every ratio, printed as they come."""
+    studies: Any = importlib.import_module("thresher_eval.studies")
+    cache = None if found.config.cache is None else Path(found.config.cache) / "readings.jsonl"
+    results = []
+    for ratio in found.config.ratios:
+        results.append(studies.read(found, ratio, reader, name=name, cache=cache))
+        write(read_table(results[-1]), None)
+    return results
+
+
+def read_table(result: dict[str, Any]) -> str:
+    """F1 and contained answers of one reading, by method, as plain text."""
+    rows = result["rows"]
+    width = max(len(r["label"]) for r in rows) + 2
+    lines = ["", f"answers of {result['reader']} at {result['ratio']:.0%}; n = {result['n']}"]
+    lines.append("".ljust(width) + "       F1  contains   F1 against uncompressed")
+    for r in rows:
+        lost = r.get("f1_against_uncompressed")
+        paired = (
+            ""
+            if lost is None
+            else f"{100 * lost['mean']:+9.1f} [{100 * lost['low']:+.1f}, {100 * lost['high']:+.1f}]"
+        )
+        means = f"{100 * r['f1']['mean']:9.1f}{100 * r['contains']['mean']:10.1f}"
+        lines.append(f"{r['label'].ljust(width)}{means}{paired}".rstrip())
+    return "\n".join(lines) + "\n"
+
+
 def table(found: Any) -> str:
     """Means of each measure, by method and ratio, as plain text."""
     ratios = found.config.ratios
@@ -163,10 +208,12 @@ def _label(name: str) -> str:
     return str(importlib.import_module("thresher_eval.variants").entry(name).label)
 
 
-def _write_page(found: Any, path: Path) -> None:
-    result = path.with_suffix(".json")
+def _write_page(found: Any, readings: list[dict[str, Any]], path: Path) -> None:
     studies: Any = importlib.import_module("thresher_eval.studies")
     ratio = min(found.config.ratios, key=lambda r: abs(r - 0.25))
-    facts = found.to_dict() | {"losses": studies.losses(found, ratio)}
-    result.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    importlib.import_module("thresher_eval.page").write_page([result], path)
+    results = [found.to_dict() | {"losses": studies.losses(found, ratio)}, *readings]
+    files = [path.with_suffix(".json")]
+    files += [path.with_suffix(f".reader-{r['ratio']:g}.json") for r in readings]
+    for file, result in zip(files, results, strict=True):
+        file.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    importlib.import_module("thresher_eval.page").write_page(files, path)
