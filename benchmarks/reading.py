@@ -84,7 +84,7 @@ def _score(arguments: argparse.Namespace) -> None:
     names = ("rouge_l", "f1") if arguments.reconstruct else ("f1", "contains")
     names += ("rouge_l",) if arguments.long else ()
     rows = reading.table(reads, names)
-    shown = [*names[:2], f"{names[0]}_loss"]
+    shown = [*names, f"{names[0]}_loss"]
     print(f"{'method':44s}{'set':20s}{'n':>4s}" + "".join(f"{n:>15s}" for n in shown))
     for row in rows:
         cells = [_cell(row, n) for n in shown]

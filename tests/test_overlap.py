@@ -46,6 +46,17 @@ def test_a_query_without_common_words_says_nothing(query):
     assert overlap(query, "")[0].shape == (0,)
 
 
+def test_a_word_does_not_begin_within_another():
+    (found,) = overlap("Model T pilot", "It didn't sell. The co-pilot slept. A pilot woke.")
+    assert found[:2].tolist() == [0.0, 0.0]
+    assert found[2] > 0
+
+
+def test_case_folding_may_change_the_length():
+    (found,) = overlap("Wo ist die Straße?", "ẞẞẞ İİ. Die STRASSE ist lang. Sonst nichts.")
+    assert found.argmax() == 1
+
+
 def test_han_characters_are_words():
     (found,) = overlap("東京の人口", "東京は首都です。人口は多い。山は高い。")
     assert found[2] == 0

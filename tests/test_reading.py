@@ -99,3 +99,13 @@ def test_a_second_look_follows_the_best_sentences():
 
 def test_token_scores_stay_what_custom_scorers_return():
     assert TokenScores(np.zeros(2, np.float32)).focus is None
+
+
+def test_an_empty_document_changes_nothing_for_the_others():
+    compressor = Compressor()
+    question = "Who founded the company?"
+    stored = [s.pack() for s in compressor.score([*TEXTS, ""])]
+    documents = [Document(t, scores=s) for t, s in zip([*TEXTS, ""], stored, strict=True)]
+    alone = compressor.compress(documents[:-1], query=question, ratio=0.5)
+    with_empty = compressor.compress(documents, query=question, budget=alone.budget)
+    assert [d.text for d in with_empty.documents[:-1]] == [d.text for d in alone.documents]

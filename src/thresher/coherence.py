@@ -71,7 +71,8 @@ def unasked(keep: Float64, sentence: Int32, prior: Float64) -> Float64:
 def prior(text: str, segmentation: Segmentation) -> Float64:
     """What form and place of a unit say without a query, on the scale of a logit.
 
-    Lines of code and data stay as they are: order means something else there.
+    A capital letter stands for a name; beginnings of sentences get away with theirs. Lines of code
+    and data stay as they are: order means something else there.
 
     Returns:
         Shape: (U,)

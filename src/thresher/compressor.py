@@ -216,8 +216,8 @@ class Compressor:
             for r, t, s, d in zip(reads, texts, sentence, document, strict=True)
         ]
         if p.query is not None and self.config.relevance_weight > 0:
-            return related(p.query, texts, signals)
-        if not self._coherent(p):
+            signals = related(p.query, texts, signals)
+        if not self._coherent(p) or any(s.asked for s in signals):
             return signals
         return [
             replace(s, prior=prior(t.text, t.segmentation))

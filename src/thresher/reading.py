@@ -153,7 +153,8 @@ def second_query(query: str, texts: Sequence[Parsed], signals: Sequence[Signals]
 
 def related(query: str, texts: Sequence[Parsed], signals: Sequence[Signals]) -> list[Signals]:
     """Signals with what words alone say: overlap with the query, bridges between documents."""
-    given = [s.worth() for s in signals]
+    nothing = np.zeros(0, dtype=np.float32)
+    given = [s.worth() if s.keep.size else nothing for s in signals]
     known = [w for w in given if w is not None]
     if len(known) < len(given):
         return list(signals)

@@ -87,6 +87,15 @@ class Signals:
     rows: Bool | None = None
     prior: Float64 | None = None
 
+    @property
+    def asked(self) -> bool:
+        """Whether anything is known of what the document is worth to a query."""
+        known = (
+            self.focus, self.sentence_relevance, self.document_relevance, self.overlap,
+            self.sentence_bridge,
+        )  # fmt: skip
+        return any(x is not None for x in known)
+
     def worth(self) -> Float32 | None:
         """Relevance of each sentence in [0, 1] by the model, or by its relevance. Shape: (S,)."""
         if self.focus is not None:
@@ -168,8 +177,7 @@ def _terms(
     sentence_moments: tuple[float, float],
     document_moments: tuple[float, float],
 ) -> Float64 | None:
-    given = (s.focus, s.sentence_relevance, s.document_relevance, s.overlap, s.sentence_bridge)
-    if all(x is None for x in given):
+    if not s.asked:
         return None
     terms = np.zeros(s.keep.shape[0], dtype=np.float64)
     if s.focus is not None and s.focus.size:

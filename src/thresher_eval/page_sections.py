@@ -10,6 +10,11 @@ from thresher_eval.runner import ALL
 from thresher_eval.variants import entry
 
 Result = dict[str, Any]
+_CAUSAL = """\
+log p(answer): mean log-probability in nats of a token of the likeliest right answer. Agreement:
+share of the tokens of the reader's own answer to the uncompressed context that stay its first
+choice. Surprise: mean of a token of the compressed text, in nats; low where it reads like ordinary
+prose. A small reader is a weak judge: its log-probabilities are steadier than its answers."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -21,7 +26,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _reader(result: Result) -> str:
     names = {
         "log_probability": "log p(answer)", "f1": "F1", "contains": "contains", "em": "EM",
-        "rouge_l": "ROUGE-L", "agreement": "agreement", "perplexity": "perplexity",
+        "rouge_l": "ROUGE-L", "agreement": "agreement", "surprise": "surprise",
     }  # fmt: skip
     differences = {
         "log_probability_against_uncompressed": "log p against uncompressed",
@@ -29,19 +34,16 @@ def _reader(result: Result) -> str:
         "f1_against_uncompressed": "F1 against uncompressed",
         "f1_against_extraction": "F1 against extraction",
     }
-    return "\n\n".join(
-        [
-            f"## Reader: {result['reader']}, at {result['ratio']:g}, {result['n']} items",
-            "log p(answer): mean log-probability in nats of a token of the likeliest right answer. "
-            "Agreement: share of the tokens of the reader's own answer to the uncompressed context "
-            "that stay its first choice. Perplexity: of the compressed text. A small reader is a "
-            "weak judge: its log-probabilities are steadier than its answers.",
-            _estimates(result["rows"], names),
-            "Paired by question, against the uncompressed context and against the extraction under "
-            "which most answers survive:",
-            _estimates(result["rows"], differences),
-        ]
-    )
+    causal = any("log_probability" in r for r in result["rows"])
+    parts = [
+        f"## Reader: {result['reader']}, at {result['ratio']:g}, {result['n']} items",
+        _CAUSAL if causal else "",
+        _estimates(result["rows"], names),
+        "Paired by question, against the uncompressed context and against the extraction under "
+        "which most answers survive:",
+        _estimates(result["rows"], differences),
+    ]
+    return "\n\n".join(p for p in parts if p)
 
 
 def _estimates(rows: Sequence[Result], names: dict[str, str]) -> str:
@@ -87,7 +89,7 @@ def _reconstruction(result: Result) -> str:
             f"## Prompt reconstruction, at {result['ratio']:g}",
             f"{result['reader']} wrote the passages anew from what was kept of them (no question "
             "asked). ROUGE-L and F1 of the words against the original; ± is one standard error. "
-            "Uncompressed: the reader copies.",
+            + result.get("remarks", ""),
             table(["method", "n", "ROUGE-L", "F1"], rows),
         ]
     )

@@ -11,6 +11,7 @@ import numpy as np
 
 from thresher.scoring.entropy import EntropyScorer
 from thresher.types import Int64
+from thresher_train.teacher import text_of
 
 _SYSTEM = (
     "Answer the question from the context alone, with as few words as possible. The context may be "
@@ -43,7 +44,7 @@ class ChatReader:
     def answer(self, question: str, context: str) -> str:
         """See ``AnswerReader.answer``."""
         messages = [("system", self._system), ("human", f"{context}\n\nQuestion: {question}")]
-        return str(self._model.invoke(messages).content).strip()
+        return text_of(self._model.invoke(messages)).strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +57,15 @@ class Look:
         log_probability: mean of a token of the likeliest right answer, in nats (NaN without one).
         agreement: conditional generation agreement: the share of the reference's tokens that stay
             the first choice, each behind the true ones before it (NaN without a reference).
-        perplexity: the exponential of the mean surprise of the context: how readable it is.
+        surprise: mean of a token of the context, in nats: how hard it is to read; the logarithm of
+            the perplexity, which single short contexts would blow up in a mean.
     """
 
     answer: str
     tokens: tuple[int, ...]
     log_probability: float
     agreement: float
-    perplexity: float
+    surprise: float
 
 
 class CausalReader:
@@ -83,8 +85,9 @@ class CausalReader:
     def parts(self, question: str, context: str) -> tuple[Int64, Int64]:
         """Tokens of the context, its beginning cut where it is too long, and of the question."""
         tail = self._model.encode(f"\n\nQuestion: {question}\nAnswer:")
-        room = self._model.max_length - len(tail) - 2 * self._longest
-        return self._model.encode(context)[-max(room, 0) :], tail
+        room = max(self._model.max_length - len(tail) - 2 * self._longest, 0)
+        body = self._model.encode(context)
+        return body[max(len(body) - room, 0) :], tail
 
     def answer(self, question: str, context: str) -> str:
         """See ``AnswerReader.answer``."""
@@ -117,5 +120,5 @@ class CausalReader:
         agree = float((reader.best(expected) == expected).mean()) if expected.size else math.nan
         tokens = reader.generate(self._longest, stop=self._stop)
         text = str(self._model.tokenizer.decode(tokens)).strip()
-        readable = float(np.exp(surprise.mean())) if surprise.size else math.nan
-        return Look(text, tuple(tokens), best, agree, readable)
+        mean = float(surprise.mean()) if surprise.size else math.nan
+        return Look(text, tuple(tokens), best, agree, mean)

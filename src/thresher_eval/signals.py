@@ -149,7 +149,11 @@ def collect_all(
     signals, so that neither a new model nor a new segmentation meets old signals.
     """
     stages = source_hash(
-        "thresher", ("analyse.py", "count.py", "guards.py", "reading.py", "windows.py")
+        "thresher",
+        (
+            *("analyse.py", "bridge.py", "compressor.py", "count.py", "guards.py", "lexical.py"),
+            *("overlap.py", "reading.py", "windows.py"),
+        ),
     )
     layers = source_hash("thresher/segment")
     stamp = f"{compressor.scorer.fingerprint[:12]}-{stages[:6]}{layers[:6]}"

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,8 @@ def read(
         for method in methods:
             plain = method == FULL
             text = item.context() if plain else run.outcomes[method][item.key, ratio].text
-            stamp = f"{name}/{hash_text(text)}"
+            asked = json.dumps([item.question, item.answers, text, reference])
+            stamp = f"{name}/{hash_text(asked)}"
             row = known.get((item.key, stamp))
             if row is None:
                 row = {"item": item.key, "stamp": stamp} | _read(reader, item, text, reference)
@@ -144,10 +146,15 @@ def _reader_row(
 
 
 def _known(cache: Path | None) -> dict[tuple[str, str], dict[str, Any]]:
-    if cache is None or not cache.is_file():
-        return {}
-    lines = cache.read_text(encoding="utf-8").splitlines()
-    return {(r["item"], r["stamp"]): r for r in map(json.loads, lines)}
+    """Readings of earlier runs; a line that a stopped run left unfinished is read again."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    if cache is not None and cache.is_file():
+        with cache.open(encoding="utf-8") as lines:
+            for line in lines:
+                with suppress(json.JSONDecodeError):
+                    row = json.loads(line)
+                    found[row["item"], row["stamp"]] = row
+    return found
 
 
 def _read(reader: AnswerReader, item: Item, text: str, reference: Sequence[int]) -> dict[str, Any]:
@@ -156,7 +163,7 @@ def _read(reader: AnswerReader, item: Item, text: str, reference: Sequence[int])
     if hasattr(reader, "look"):
         look = reader.look(item.question, text, item.answers, reference)
         answer, tokens = look.answer, look.tokens
-        figures = {n: getattr(look, n) for n in ("log_probability", "agreement", "perplexity")}
+        figures = {n: getattr(look, n) for n in ("log_probability", "agreement", "surprise")}
     else:
         answer = reader.answer(item.question, text)
     figures |= {

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from thresher import CompressConfig, Document
 from thresher.allocate import FORCED, Limits, Offers, queue
 from thresher.assemble import arrange
-from thresher.coherence import filled
+from thresher.coherence import filled, prior
 from thresher.count import TokenCounter
 from thresher.fit import Fitted, Scored, fit
 from thresher.request import plan
@@ -259,17 +259,21 @@ def exact(
     """
     documents: list[Document | str] = [Document(t) for t in item.texts]
     request = plan(Request(documents, item.question, budget, ratio), config, count)
-    signals = collected.signals(focus=focus)
+    parts = collected.segmentations()
+    signals = [
+        replace(s, prior=prior(t, part))
+        for s, t, part in zip(collected.signals(focus=focus), item.texts, parts, strict=True)
+    ]
     values = utilities(
         signals,
         weight=config.relevance_weight,
         weights=weights,
-        coherent=config.granularity == "auto",
+        coherent=config.granularity == "auto" and request.threshold is None,
     )
     scored = [
         Scored(*x)
         for x in zip(
-            collected.segmentations(),
+            parts,
             values,
             collected.split("cost", "units"),
             collected.guards(),

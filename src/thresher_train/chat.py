@@ -16,7 +16,7 @@ def load_chat_model(name: str) -> Any:
             ``package.module:attribute`` of a model (or of a function that makes one).
 
     Raises:
-        InputError: the name has no colon.
+        InputError: the name has no colon, or nothing stands there.
         ImportError: LangChain is needed and missing; the message names the pip command.
     """
     place, _, attribute = name.partition(":")
@@ -26,7 +26,10 @@ def load_chat_model(name: str) -> Any:
             "package.module:attribute"
         )
     if "." in place:
-        found = getattr(importlib.import_module(place), attribute)
+        try:
+            found = getattr(importlib.import_module(place), attribute)
+        except (ImportError, AttributeError) as error:
+            raise InputError(f"{name!r} cannot be loaded: {error}") from error
         return found() if isinstance(found, type) or not hasattr(found, "invoke") else found
     try:
         models = importlib.import_module("langchain.chat_models")

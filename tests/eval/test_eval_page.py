@@ -81,6 +81,23 @@ class ToyChat:
         return "Sweden" if "Sweden" in context else "unknown"
 
 
+def test_readings_are_found_again_whatever_the_answer(done: Any, tmp_path: Path) -> None:
+    cache = tmp_path / "readings.jsonl"
+    asked = []
+
+    class Chat:
+        def answer(self, question: str, context: str) -> str:
+            asked.append(question)
+            return "Oslo\u2028yes\x85no"
+
+    first = studies.read(done, 0.25, Chat(), name="chat", cache=cache)
+    count = len(asked)
+    with cache.open("a", encoding="utf-8") as out:
+        out.write('{"item": "half a li')
+    assert studies.read(done, 0.25, Chat(), name="chat", cache=cache)["rows"] == first["rows"]
+    assert len(asked) == count
+
+
 def test_any_reader_is_compared_with_the_full_context_and_the_best_extraction(done: Any) -> None:
     found = studies.read(done, 0.25, ToyChat(), name="chat")
     rows = {r["method"]: r for r in found["rows"]}
@@ -107,6 +124,6 @@ def test_a_reader_reads_full_and_compressed_once(done: Any, tmp_path: Path) -> N
     assert "agreement" not in rows[FULL]
     lengths = [len(joined(o.kept)) for o in done.outcomes["thresher"].values() if o.ratio == 0.25]
     expected = sum(lengths) / len(lengths)
-    assert rows["thresher"]["perplexity"]["mean"] == pytest.approx(expected, rel=1e-3)
+    assert rows["thresher"]["surprise"]["mean"] == pytest.approx(expected, rel=1e-3)
     text = page([*results(done), found])
     assert "## Reader: toy, at 0.25, 8 items" in text

@@ -51,6 +51,14 @@ def test_a_summary_is_cut_to_the_budget() -> None:
     assert "In which country" in chat.asked[0]
 
 
+def test_replies_of_content_blocks_are_read() -> None:
+    class Blocks:
+        def invoke(self, messages: object) -> SimpleNamespace:
+            return SimpleNamespace(content=[{"type": "text", "text": "Oslo"}])
+
+    assert ChatReader(Blocks()).answer("Where?", "Oslo.") == "Oslo"
+
+
 def test_any_chat_model_is_a_reader() -> None:
     chat = ToyChat(" Sweden \n")
     reader = ChatReader(chat)

@@ -101,13 +101,15 @@ def evaluate(
     """
     if (data is None) == (not passages and not questions):
         raise click.UsageError("give either --data, or --passages and --questions with labels")
+    if reader is not None and data is None:
+        raise click.UsageError("--reader answers questions over passages; give --data as well")
     if data is None:
         _against_labels(model, passages, questions, engine)
         return
     chat = None if reader is None else _chat(reader)
     found = _answers(data, model, **settings)
     write(table(found), None)
-    readings = [] if reader is None else _read(found, chat, reader)
+    readings = [] if reader is None or not found.items else _read(found, chat, reader)
     if page is not None:
         _write_page(found, readings, page)
 

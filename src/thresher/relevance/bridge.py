@@ -106,7 +106,8 @@ def _titled(texts: Sequence[str]) -> Bool:
 def _names(query: str, texts: Sequence[str], parts: Sequence[Segmentation]) -> Int64:
     """Distinct rows ``(document, sentence, name)``. Shape: (R, 3)."""
     written = {word for text in texts for word in _WORD.findall(text)}
-    written.update(w.strip(".,;:?!'\"()").lower() for w in query.split())
+    asked = _WORD.findall(query.lower())
+    written.update(asked, (w.removesuffix("'s").removesuffix("’s") for w in asked))
     index: dict[str, int] = {}
     rows = set()
     for document, (text, s) in enumerate(zip(texts, parts, strict=True)):
@@ -117,6 +118,11 @@ def _names(query: str, texts: Sequence[str], parts: Sequence[Segmentation]) -> I
         for start, end, sentence in zip(*fields, strict=True):
             if text[start].isupper():
                 lower = text[start:end].lower()
-                if lower not in written:
+                if lower not in written and (_WORD.fullmatch(lower) or _absent(lower, texts)):
                     rows.add((document, sentence, index.setdefault(lower, len(index))))
     return np.asarray(sorted(rows), dtype=np.int64).reshape(-1, 3)
+
+
+def _absent(word: str, texts: Sequence[str]) -> bool:
+    """Whether a word with other characters than letters and digits is never written small."""
+    return not any(word in text for text in texts)

@@ -15,6 +15,7 @@ from thresher.types import Float32
 _TERM = regex.compile(
     r"\p{Han}|[[\p{L}\p{N}]--\p{Han}]+(?:['’_.-][[\p{L}\p{N}]--\p{Han}]+)*", regex.VERSION1
 )
+_JOINERS = "'’_.-"  # within a word, as in _TERM
 _HAN = regex.compile(r"\p{Han}")
 
 
@@ -60,6 +61,8 @@ def terms(text: str) -> list[str]:
 def term_at(folded: str, at: int) -> str | None:
     """The word that begins at a place of a case-folded text; None where none begins there."""
     before = folded[at - 1 : at]
+    if before and before in _JOINERS:
+        before = folded[at - 2 : at - 1]
     if before.isalnum() and not _HAN.match(folded, at) and not _HAN.match(before):
         return None
     found = _TERM.match(folded, at)
