@@ -57,6 +57,13 @@ def test_case_folding_may_change_the_length():
     assert found.argmax() == 1
 
 
+def test_a_query_of_a_book_is_cut():
+    book = " ".join(f"word{i}" for i in range(300))
+    (found,) = overlap(book, "Here is word1. There is word255. Elsewhere is word299.")
+    assert found[:2].min() > 0
+    assert found[2] == 0
+
+
 def test_han_characters_are_words():
     (found,) = overlap("東京の人口", "東京は首都です。人口は多い。山は高い。")
     assert found[2] == 0

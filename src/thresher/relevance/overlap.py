@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from thresher.types import Float32, Segmentation
 
 _ENDINGS = ("'s", "’s", "ing", "ed", "es", "s", "e")
 _LEAST_STEM = 3
+_MOST_WORDS = 256  # each is searched for in every text
 _FUNCTION_WORDS = """a about after am an and any are as at be been before being between by can could
 did do does doing during for from had has have he her his how i if in into is it its many me much my
 no not of on or our shall she should than that the their them then there these they this those to
@@ -30,14 +32,15 @@ def overlaps(query: str, texts: Sequence[str], parts: Sequence[Segmentation]) ->
     in BM25; English endings do not matter.
 
     Args:
-        query: the question.
+        query: the question; its first 256 different words count.
         texts: the documents.
         parts: their units.
 
     Returns:
         Values in [0, 1]. Shape of each: (S,)
     """
-    wanted = sorted({_stem(t) for t in terms(query) if t not in _SAYS_NOTHING})
+    asked = dict.fromkeys(_stem(t) for t in terms(query) if t not in _SAYS_NOTHING)
+    wanted = sorted(islice(asked, _MOST_WORDS))
     held = [_sentences(t, s, wanted) for t, s in zip(texts, parts, strict=True)]
     sentences = sum(map(len, held))
     seen = Counter(word for found in held for words in found for word in words)
