@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thresher import allocate
+from thresher.select import close
 
 NO_EDGES = np.zeros((0, 2), dtype=np.int64)
 
@@ -161,3 +162,39 @@ def test_a_header_without_room_for_its_row_gives_its_tokens_back():
     assert buy(o, 11, requires=requires, support=[header]).kept[[row, header]].all()
     assert not buy(o, 7, requires=requires, support=[header]).kept[header]
     assert buy(o, 7, requires=requires).kept.tolist() == [False, True, False, True]
+
+
+def test_a_bundle_that_does_not_fit_is_passed_over_for_those_behind_it():
+    o = offers([9.0, 2.0, 1.0], [30, 4, 4], [0, 1, 2], framing=[1, 1, 1])
+    found = buy(o, 10)
+    assert found.kept.tolist() == [False, True, True]
+    assert found.spent == 10
+
+
+def test_a_header_goes_where_none_of_its_rows_fits_and_serves_the_row_that_does():
+    header, long, short, word = 0, 1, 2, 3
+    o = offers([9.1, 9.0, 5.0, 1.0], [10, 40, 5, 8], [0, 0, 0, 1])
+    edges = np.asarray([[long, header], [short, header]])
+    assert buy(o, 20, requires=edges, support=[header]).kept.tolist() == [True, False, True, False]
+    assert buy(o, 12, requires=edges, support=[header]).kept.tolist() == [False, False, False, True]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 120))
+@settings(max_examples=60, deadline=None)
+def test_what_is_bought_fits_is_closed_and_leaves_no_room_for_a_free_bundle(seed, budget):
+    rng = np.random.default_rng(seed)
+    size, documents = 30, 4
+    document = np.sort(rng.integers(0, documents, size))
+    cost = rng.integers(1, 25, size).astype(float)
+    needed = rng.integers(0, size, 8)
+    edges = np.stack([rng.integers(0, size, 8), needed], axis=1)
+    edges = edges[edges[:, 0] > edges[:, 1]]  # acyclic
+    utility = close(rng.normal(size=size), edges)
+    o = allocate.Offers(utility, cost, document, np.ones(documents))
+    support = np.unique(edges[:, 1])
+    found = buy(o, budget, requires=edges, support=support)
+    opened = np.unique(document[found.kept])
+    assert found.spent == cost[found.kept].sum() + opened.size <= budget
+    assert found.kept[edges[found.kept[edges[:, 0]], 1]].all()
+    free = np.setdiff1d(np.flatnonzero(~found.kept), edges)
+    assert (cost[free] + ~np.isin(document[free], opened) > budget - found.spent).all()

@@ -20,6 +20,8 @@ import numpy as np
 from thresher.types import Bool, Float64, Int64
 
 _FILL_ROUNDS = 4
+_SKIPS = 64
+_WORTH_SKIPPING = 0.02  # share of the budget that would else be lost
 FORCED = 1e9
 """Added to the utility of what must be kept: far above any logit, order left among the forced."""
 
@@ -78,9 +80,15 @@ class Queue:
         cost[first[opened]] += self.framing[opened]
         return np.cumsum(cost)
 
-    def without(self, documents: Bool) -> Queue:
-        """The queue with some documents taken out. Shape of ``documents``: (D,)."""
-        stay = ~documents[self.document]
+    def price(self, kept: Bool) -> float:
+        """Tokens of some of the bundles, framing included. Shape of ``kept``: (B,)."""
+        mine = kept[self.order]
+        opened = np.zeros(self.framing.shape[0], dtype=np.bool_)
+        opened[self.document[mine]] = True
+        return float(self.cost[mine].sum() + self.framing[opened].sum())
+
+    def only(self, stay: Bool) -> Queue:
+        """The queue with some of its entries. Shape of ``stay``: (Q,)."""
         return replace(
             self,
             order=self.order[stay],
@@ -176,8 +184,9 @@ def take(
     """Spend a budget on the queue.
 
     A document that would keep fewer than ``min_tokens`` tokens is taken out, smallest first, and
-    its share goes to the others. What is left when the next bundle does not fit buys later ones
-    that do; so does what was spent on a header or a negation whose words did not fit any more.
+    its share goes to the others. A bundle that does not fit any more, such as a long table row in
+    a small budget, is passed over, and so is what requires it; a header or a negation whose words
+    did not fit gives its tokens back.
 
     Args:
         line: the queue.
@@ -186,38 +195,68 @@ def take(
         support: bundles that are of use only to those which require them. Shape: (B,)
         min_tokens: least body tokens of a document that is kept at all.
     """
-    documents = line.framing.shape[0]
-    removed = np.zeros(documents, dtype=np.bool_)
+    removed = np.zeros(line.framing.shape[0], dtype=np.bool_)
+    offered, skips = line, _SKIPS
     while True:
         spent = line.spent()
         count = int(np.searchsorted(spent, budget, side="right"))
         small = _too_small(line, count, min_tokens)
-        if not small.any():
+        if small.any():
+            removed |= small
+            line = line.only(~small[line.document])
+            offered = offered.only(~small[offered.document])
+            continue
+        kept = np.zeros(support.shape[0], dtype=np.bool_)
+        kept[line.order[:count]] = True
+        total = float(spent[count - 1]) if count else 0.0
+        passed = np.zeros_like(kept)
+        if skips and count < line.order.size:
+            if budget - total >= _WORTH_SKIPPING * budget:
+                passed[line.order[count]] = True
+            else:
+                idle = _idle(line, kept, count, support, requires)
+                freed = line.cost[idle[line.order]].sum()
+                passed = idle if freed >= _WORTH_SKIPPING * budget else passed
+        if not passed.any():
             break
-        removed |= small
-        line = line.without(small)
-    kept = np.zeros(support.shape[0], dtype=np.bool_)
-    kept[line.order[:count]] = True
-    total = float(spent[count - 1]) if count else 0.0
-    total -= _drop_idle(line, kept, count, support, requires)
-    left = budget - total
-    return Purchase(kept, total + _fill(line, kept, count, left, support, requires), removed)
+        skips -= 1
+        line = _without(line, passed, support, requires)
+    kept &= ~_idle(line, kept, count, support, requires)
+    _fill(offered, kept, budget - offered.price(kept), support, requires)
+    return Purchase(kept, offered.price(kept), removed)
 
 
-def _drop_idle(line: Queue, kept: Bool, count: int, support: Bool, requires: Int64) -> float:
-    """Give back support which nothing that is kept requires; returns what it cost."""
-    cost = np.zeros(kept.shape[0])
-    cost[line.order[:count]] = line.cost[:count]
-    cost[line.order[: line.forced]] = 0.0
-    back = 0.0
+def _without(line: Queue, passed: Bool, support: Bool, requires: Int64) -> Queue:
+    """The queue without some bundles, what requires them, and support that then serves nothing."""
+    gone = passed.copy()
     while True:
+        found = requires[gone[requires[:, 1]] & ~gone[requires[:, 0]], 0]
+        if not found.size:
+            break
+        gone[found] = True
+    line = line.only(~gone[line.order])
+    able = support.copy()
+    able[line.order[: line.forced]] = False
+    offered = np.zeros_like(gone)
+    offered[line.order] = True
+    served = np.zeros_like(gone)
+    served[requires[offered[requires[:, 0]], 1]] = True
+    return line.only(~(able & ~served)[line.order])
+
+
+def _idle(line: Queue, kept: Bool, count: int, support: Bool, requires: Int64) -> Bool:
+    """Kept support which nothing that is kept requires, unless it is forced. Shape: (B,)."""
+    able = support.copy()
+    able[line.order[: min(line.forced, count)]] = False
+    idle = np.zeros_like(kept)
+    while True:
+        live = kept & ~idle
         needed = np.zeros_like(kept)
-        needed[requires[kept[requires[:, 0]], 1]] = True
-        idle = kept & support & ~needed & (cost > 0)
-        if not idle.any():
-            return back
-        kept &= ~idle
-        back += float(cost[idle].sum())
+        needed[requires[live[requires[:, 0]], 1]] = True
+        found = live & able & ~needed
+        if not found.any():
+            return idle
+        idle |= found
 
 
 def _too_small(line: Queue, count: int, min_tokens: int) -> Bool:
@@ -233,27 +272,21 @@ def _too_small(line: Queue, count: int, min_tokens: int) -> Bool:
     return drop
 
 
-def _fill(
-    line: Queue, kept: Bool, count: int, left: float, support: Bool, requires: Int64
-) -> float:
-    """Add later bundles of documents already opened that still fit; returns what they cost."""
+def _fill(line: Queue, kept: Bool, left: float, support: Bool, requires: Int64) -> None:
+    """Add bundles of documents already opened that still fit, to ``kept`` itself."""
     opened = np.zeros(line.framing.shape[0], dtype=np.bool_)
-    opened[line.document[:count]] = True
-    spent = 0.0
+    opened[line.document[kept[line.order]]] = True
     for _ in range(_FILL_ROUNDS):
         unmet = requires[~kept[requires[:, 1]], 0]
-        blocked = np.zeros(kept.shape[0], dtype=np.bool_)
-        blocked[unmet] = True
-        rest, cost = line.order[count:], line.cost[count:]
-        fits = (cost <= left - spent) & ~kept[rest] & ~blocked[rest] & ~support[rest]
-        fits &= opened[line.document[count:]]
+        able = ~kept & ~support
+        able[unmet] = False
+        fits = able[line.order] & opened[line.document] & (line.cost <= left)
         chosen = np.flatnonzero(fits)
-        chosen = chosen[np.cumsum(cost[chosen]) <= left - spent]
+        chosen = chosen[np.cumsum(line.cost[chosen]) <= left]
         if not chosen.size:
             break
-        kept[rest[chosen]] = True
-        spent += float(cost[chosen].sum())
-    return spent
+        kept[line.order[chosen]] = True
+        left -= float(line.cost[chosen].sum())
 
 
 def limits(

@@ -2,7 +2,8 @@
 
 Rows are JSON lines. A passage row has ``id``, ``text``, ``light`` and ``tight``; a question row has
 ``id``, ``text``, ``question`` and ``focus``; a question-answering item has ``id``, ``question``,
-``answers`` and ``passages`` (``text``, ``is_gold``).
+``answers`` and ``passages`` (``text``, ``is_gold``, and ``title`` or none: it becomes the first
+line of the passage, as it is for most who retrieve).
 """
 
 from __future__ import annotations
@@ -96,6 +97,12 @@ def normalise_answer(text: str) -> str:
     return " ".join(_ARTICLES.sub(" ", _NOT_WORD.sub(" ", text.lower())).split())
 
 
+def passage_text(passage: Row) -> str:
+    """The passage as a retriever hands it over: its title, where it has one, is the first line."""
+    title, text = str(passage.get("title") or "").strip(), str(passage["text"])
+    return f"{title}\n{text}" if title else text
+
+
 def holds_answer(text: str, answers: Sequence[str]) -> bool:
     """Whether the normalised text of some answer stands in the passage; yes and no never count."""
     haystack = f" {normalise_answer(text)} "
@@ -117,7 +124,7 @@ def mine_helpful(items: Iterable[Row], questions: Iterable[Row]) -> list[Labelle
     found = []
     for item in items:
         question = str(item["question"]).strip()
-        gold = [str(p["text"]) for p in item["passages"] if p.get("is_gold")]
+        gold = [passage_text(p) for p in item["passages"] if p.get("is_gold")]
         known = labelled.get(question, set())
         for number, text in enumerate(gold if len(gold) > 1 else []):
             if not any(text in other or other in text for other in known):
@@ -164,7 +171,7 @@ def mine_negatives(
 
 def _negatives(item: Row, question: str, positive: set[str]) -> Iterator[Labelled]:
     for number, passage in enumerate(item["passages"]):
-        text = str(passage["text"])
+        text = passage_text(passage)
         known = any(text in other or other in text for other in positive)
         if passage.get("is_gold") or known or holds_answer(text, item.get("answers", ())):
             continue

@@ -20,13 +20,14 @@ from thresher.errors import InputError
 from thresher_train import prompts
 from thresher_train.chat import load_chat_model
 from thresher_train.chunk import chunk_row
-from thresher_train.data import read_rows
+from thresher_train.data import passage_text, read_rows
 from thresher_train.prompts import Messages
 from thresher_train.teacher import PaceConfig, Teacher, Usage, ask_all
 
-Task = Literal["keep", "focus", "questions"]
+Task = Literal["keep", "focus", "chain", "questions"]
 
-_OUTPUT_SHARE = {"keep": 0.95, "focus": 0.2, "questions": 0.0}
+_OUTPUT_SHARE = {"keep": 0.95, "focus": 0.2, "chain": 0.25, "questions": 0.0}
+_FIELDS = {"focus": {"id", "text", "question"}, "chain": {"id", "question", "passages"}}
 _TOKENS_PER_QUESTION = 45
 
 
@@ -35,10 +36,13 @@ class DistillConfig:
     """What to ask a teacher.
 
     Attributes:
-        input: Rows with ``id`` and ``text`` (and ``question`` for the focus task).
+        input: Rows with ``id`` and ``text`` (and ``question`` for the focus task); for the chain
+            task question-answering items: ``id``, ``question``, ``answers``, ``passages``.
         output: File to append to.
         task: ``keep`` (a light and a tight compression), ``focus`` (the words that answer the
-            row's question) or ``questions`` (rows with questions about the passage).
+            row's question), ``chain`` (the same of all gold passages of an item, seen together:
+            one row each, with the title as first line) or ``questions`` (rows with questions
+            about the passage).
         teacher: The chat model, as ``provider:model`` for LangChain's ``init_chat_model`` or as
             ``package.module:attribute``.
         questions: Questions to ask for a passage.
@@ -92,7 +96,7 @@ def distill(config: DistillConfig, *, teacher: Teacher | None = None) -> Distill
         teacher: A chat model, in place of ``config.teacher``.
 
     Raises:
-        InputError: No teacher was given, or a row has no id or text.
+        InputError: No teacher was given, or a row lacks a field.
     """
     rows = list(_rows(config))
     done = _done(config)
@@ -115,7 +119,7 @@ def estimate(
         return Usage()
     read = statistics.fmean(sum(count(text) for _, text in requests[i]) for i in sample)
     share = _OUTPUT_SHARE[config.task]
-    written = statistics.fmean(share * count(str(rows[i]["text"])) for i in sample)
+    written = statistics.fmean(share * count(_source(rows[i])) for i in sample)
     if config.task == "questions":
         written = _TOKENS_PER_QUESTION * config.questions
     return Usage(round(read * len(rows)), round(written * len(rows)))
@@ -138,7 +142,7 @@ async def _run(
             if answer.value is None:
                 failed[str(row["id"])] = answer.error or "unknown"
             else:
-                made = [_joined(row, value, n) for n, value in enumerate(answer.value)]
+                made = _made(config.task, row, answer.value)
                 out.write("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in made))
                 out.flush()
                 written += len(made)
@@ -149,7 +153,7 @@ async def _run(
 
 def _rows(config: DistillConfig) -> Iterator[dict[str, Any]]:
     count = _counter()
-    needed = {"id", "text"} | ({"question"} if config.task == "focus" else set())
+    needed = _FIELDS.get(config.task, {"id", "text"})
     for number, row in enumerate(read_rows(config.input), start=1):
         if not needed <= row.keys():
             raise InputError(
@@ -158,8 +162,17 @@ def _rows(config: DistillConfig) -> Iterator[dict[str, Any]]:
             )
         if config.task == "focus":
             yield row
+        elif config.task == "chain":
+            rest = {k: v for k, v in row.items() if k != "passages"}
+            gold = [passage_text(p) for p in row["passages"] if p.get("is_gold")]
+            if gold:
+                yield {**rest, "texts": gold}
         else:
             yield from chunk_row(row, maximum=config.chunk_tokens, count=count)
+
+
+def _source(row: Mapping[str, Any]) -> str:
+    return str(row["text"]) if "text" in row else "\n\n".join(row["texts"])
 
 
 def _done(config: DistillConfig) -> set[str]:
@@ -169,13 +182,15 @@ def _done(config: DistillConfig) -> set[str]:
     data = config.output.read_bytes()
     if data and not data.endswith(b"\n"):
         config.output.write_bytes(data[: data.rfind(b"\n") + 1])
-    name = "passage_id" if config.task == "questions" else "id"
+    name = {"questions": "passage_id", "chain": "item_id"}.get(config.task, "id")
     return {str(row[name]) for row in read_rows(config.output)}
 
 
 def _messages(config: DistillConfig, row: Mapping[str, Any]) -> Messages:
     if config.task == "focus":
         return prompts.focus_messages(row)
+    if config.task == "chain":
+        return prompts.chain_messages(row)
     if config.task == "questions":
         return prompts.question_messages(row, config.questions)
     return prompts.keep_messages(row)
@@ -185,16 +200,31 @@ def _reader(config: DistillConfig) -> Callable[[str], list[dict[str, Any]]]:
     """Read an answer into the fields to add to each row it makes."""
     if config.task == "questions":
         return prompts.read_questions
+    if config.task == "chain":
+        return prompts.read_chain
     single = prompts.read_focus if config.task == "focus" else prompts.read_keep
     return lambda answer: [dict(single(answer))]
 
 
-def _joined(row: Mapping[str, Any], value: Mapping[str, Any], number: int) -> dict[str, Any]:
-    if "question" not in value:
-        return {**row, **value}
-    document = row.get("document", row["id"])
-    name = f"{row['id']}#q{number}"
-    return {**row, "id": name, "passage_id": row["id"], "document": document, **value}
+def _made(
+    task: Task, row: Mapping[str, Any], values: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """The rows that one answer makes of one row."""
+    if task == "questions":
+        source = {"passage_id": row["id"], "document": row.get("document", row["id"])}
+        return [
+            {**row, "id": f"{row['id']}#q{n}", **source, **value} for n, value in enumerate(values)
+        ]
+    if task == "chain":
+        rest = {k: v for k, v in row.items() if k != "texts"}
+        source = {"item_id": row["id"], "document": row.get("document", row["id"])}
+        texts = dict(enumerate(row["texts"]))
+        return [
+            {**rest, "id": f"{row['id']}#g{n}", **source, "text": texts[n], "focus": value["focus"]}
+            for value in values
+            if (n := value["source"]) in texts
+        ]
+    return [{**row, **value} for value in values]
 
 
 def _counter() -> Callable[[str], int]:

@@ -1,9 +1,10 @@
 """What a teacher is asked, and how its answers are read.
 
-Three requests: two nested compressions of a passage (light and tight), one compression that serves
-a question (focus), and questions about a passage. All compressions are made by deleting words
-only; the rules follow the aim of LLMLingua-2's instruction, with two levels in place of one and
-explicit care for negations, numbers and code.
+Four requests: two nested compressions of a passage (light and tight), one compression that serves
+a question (focus), one of several passages that answer a question together (chain), and questions
+about a passage. All compressions are made by deleting words only; the rules follow the aim of
+LLMLingua-2's instruction, with two levels in place of one and explicit care for negations, numbers
+and code.
 """
 
 from __future__ import annotations
@@ -59,6 +60,25 @@ QUESTION: {question}
 SOURCE:
 {text}"""
 
+CHAIN = """\
+The numbered sources below answer the question together, as a rule in several steps. Keep from each
+source only the words that are needed beside the words kept of the others:
+- those that state this source's step: the answer itself, or the name or fact that leads to the next
+  source, in full (whole names and dates, numbers with their units, negations);
+- those that tie the step to its subject, so that somebody who sees only what you kept can follow
+  every step and check the answer: the subject's name once, the relation, the question's conditions.
+Of a table keep the header and the rows needed, each row whole; where rows are compared or summed,
+all of them. Usually 5 to 30 words of a source remain; none of a source that does not help.
+
+Answer with exactly one line for each source, its number in brackets first:
+[0] <words>
+[1] <words>
+
+QUESTION: {question}
+ANSWER: {answer}
+
+{sources}"""
+
 QUESTIONS = """\
 Write {count} questions that different people might put to a search engine or an assistant and that
 the source below answers. Vary their form (keywords, a full question, how, why, yes or no, a
@@ -72,6 +92,8 @@ SOURCE:
 {text}"""
 
 _LINE = re.compile(r"^[\s*#>-]*(LIGHT|TIGHT|FOCUS)\s*[*]*:[*]*[ \t]*(.*)$", re.MULTILINE)
+
+_SOURCE = re.compile(r"^[\s*>-]*\[(\d+)\][ \t]*(.*)$", re.MULTILINE)
 
 Messages = list[tuple[str, str]]
 """Role and text of each message, as every LangChain chat model accepts them."""
@@ -89,6 +111,14 @@ def keep_messages(row: Mapping[str, Any]) -> Messages:
 def focus_messages(row: Mapping[str, Any]) -> Messages:
     """Ask for the words of ``row["text"]`` that answer ``row["question"]``."""
     text = FOCUS.format(question=row["question"], text=row["text"])
+    return [("system", RULES), ("human", text)]
+
+
+def chain_messages(row: Mapping[str, Any]) -> Messages:
+    """Ask for the words of ``row["texts"]`` that answer ``row["question"]`` together."""
+    sources = "\n\n".join(f"SOURCE [{n}]:\n{text}" for n, text in enumerate(row["texts"]))
+    answer = " or ".join(str(a) for a in row.get("answers", ())) or "(not given)"
+    text = CHAIN.format(question=row["question"], answer=answer, sources=sources)
     return [("system", RULES), ("human", text)]
 
 
@@ -119,6 +149,18 @@ def read_focus(answer: str) -> dict[str, str]:
     if "focus" not in found:
         raise AnswerError(f"expected a line FOCUS:, got {answer[:80]!r}")
     return {"focus": found["focus"]}
+
+
+def read_chain(answer: str) -> list[dict[str, Any]]:
+    """Return ``source`` (its number) and ``focus``, which may be empty, of each line.
+
+    Raises:
+        AnswerError: No line begins with a number in brackets.
+    """
+    found = {int(number): " ".join(words.split()) for number, words in _SOURCE.findall(answer)}
+    if not found:
+        raise AnswerError(f"expected lines [0], [1], ..., got {answer[:80]!r}")
+    return [{"source": number, "focus": words} for number, words in sorted(found.items())]
 
 
 def read_questions(answer: str) -> list[dict[str, Any]]:

@@ -84,6 +84,36 @@ def test_questions_then_focus(config: DistillConfig, tmp_path: Path) -> None:
     assert rows[0]["focus"] == " ".join(rows[0]["text"].split()[-3:])
 
 
+def test_the_gold_passages_of_an_item_are_asked_for_together(tmp_path: Path) -> None:
+    passages = [
+        {"title": "Red Dust", "text": "a film by Ann Carrow", "is_gold": True},
+        {"title": "Blue", "text": "a colour", "is_gold": False},
+        {"title": "", "text": "Ann Carrow grew up in Leith", "is_gold": True},
+    ]
+    item = {"id": 7, "question": "where?", "answers": ["Leith"], "passages": passages}
+    path = write_lines(tmp_path / "items.jsonl", [item, {**item, "id": 8, "passages": []}])
+    config = DistillConfig(path, tmp_path / "out.jsonl", task="chain", pace=QUICK)
+    assert distill(config, teacher=RecordedTeacher()).written == 2
+    first, second = read_rows(config.output)
+    assert (first["id"], first["text"]) == ("7#g0", "Red Dust\na film by Ann Carrow")
+    assert (second["id"], second["text"]) == ("7#g1", "Ann Carrow grew up in Leith")
+    assert [first["focus"], second["focus"]] == ["Red Dust", "Ann Carrow"]
+    assert first["document"] == second["document"] == 7
+    assert label_row(first).unmatched == 0
+    assert distill(config, teacher=RecordedTeacher()).requests == 0
+
+
+def test_lines_of_a_chain_are_read_by_their_number() -> None:
+    read = prompts.read_chain("Here:\n[1] b c\n - [0]  a\n[3]\n")
+    assert read == [
+        {"source": 0, "focus": "a"},
+        {"source": 1, "focus": "b c"},
+        {"source": 3, "focus": ""},
+    ]
+    with pytest.raises(prompts.AnswerError, match="expected lines"):
+        prompts.read_chain("nothing")
+
+
 def test_estimate_asks_nothing(config: DistillConfig) -> None:
     dry = DistillConfig(
         config.input, config.output, estimate_only=True, input_price=1.0, output_price=10.0

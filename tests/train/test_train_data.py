@@ -39,6 +39,17 @@ def test_negatives_hold_no_answer_and_are_spread_over_items() -> None:
     assert not any(row.targets.any() for row in every)
 
 
+def test_mined_passages_begin_with_their_title() -> None:
+    several = item("q", 3)
+    for passage in several["passages"]:  # type: ignore[attr-defined]
+        passage["title"] = "T"
+    several["passages"][1]["is_gold"] = True  # type: ignore[index]
+    known = [{"question": "q", "text": "q filler 0", "focus": "q"}]
+    mined = mine_negatives([several], known, count=9, rng=np.random.default_rng(0))
+    assert [row.text for row in mined] == ["T\nq filler 2"]
+    assert [row.text for row in mine_helpful([several], known)] == ["T\nq filler 1"]
+
+
 def test_yes_and_no_are_no_answers_to_look_for() -> None:
     assert not holds_answer("yes, it is", ["yes"])
     assert holds_answer("In the U.S. Open, 1999", ["the U.S. Open"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -56,8 +57,11 @@ class RecordedTeacher:
         if isinstance(fault, Exception):
             raise fault
         prompt = messages[-1][1]
-        text = prompt.split("SOURCE:\n", 1)[1]
-        if "QUESTION:" in prompt:
+        sources = re.findall(r"SOURCE \[(\d+)\]:\n(.*(?:\n.+)*)", prompt)
+        text = prompt.split("SOURCE:\n", 1)[-1]
+        if sources:
+            answer = "\n".join(f"[{n}] {' '.join(body.split()[:2])}" for n, body in sources)
+        elif "QUESTION:" in prompt:
             answer = "FOCUS: " + " ".join(text.split()[-3:])
         elif "questions that different people" in prompt:
             answer = '{"question": "what closed?", "answer": "item"}\nnot json\n'
