@@ -9,6 +9,8 @@ weights in seconds. `fit` maximises, over the training items, smoothed answer su
 kept of the gold passage that keeps least, weighed as they predict a strong reader's F1 (1,664
 answers to compressed contexts: F1 = 0.35 + 0.44 survival + 0.24 least share), less a
 penalty on distance from mild relevance: survival alone rewards weights that starve second hops.
+With `--chains`, rows of `thresher distill --task chain`, the share kept of the words that the
+answer needs from each gold passage (of the passage that keeps least) takes the latter's place.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from thresher_eval.data import Item, answerable, chain_survives, load, survives
 from thresher_eval.environment import environment
 from thresher_eval.signals import collect_all
 from thresher_eval.tuning import NAMES, Prepared, exact, prepare, quick
+from thresher_train.data import read_rows
 
 RATIOS = (0.5, 0.33, 0.25, 0.15)
 SETS = (
@@ -84,6 +87,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--counter", default="o200k_base")
     parser.add_argument("--sets", nargs="*", default=list(SETS))
     parser.add_argument("--ratios", nargs="*", type=float, default=list(RATIOS))
+    parser.add_argument("--chains", type=Path, help="needed words of gold passages, .jsonl")
     parser.add_argument("--limit", type=int, help="items a set")
     parser.add_argument("--weights", help=f"{len(NAMES)} numbers: {','.join(NAMES)}")
     parser.add_argument("--exact", action="store_true", help="with the hard budget, as shipped")
@@ -109,8 +113,18 @@ def _prepared(
         arguments.cache / split,
         progress=partial(tqdm, desc=f"signals of {split}", smoothing=0.02),
     )
+    chains: dict[str, dict[str, str]] = {}
+    for row in read_rows(arguments.chains) if arguments.chains else ():
+        chains.setdefault(str(row["item_id"]), {})[row["text"]] = row["focus"]
     return [
-        prepare(i, c, compressor.config, compressor.counter, focus=not arguments.index_time)
+        prepare(
+            i,
+            c,
+            compressor.config,
+            compressor.counter,
+            focus=not arguments.index_time,
+            chain=chains.get(i.id),
+        )
         for i, c in zip(items, collected, strict=True)
     ]
 
@@ -128,7 +142,8 @@ def _fit(train: Sequence[Prepared], arguments: argparse.Namespace) -> np.ndarray
             return 1.0 + float(np.abs(weights[weights < 0]).sum())
         found = quick(train, weights, arguments.ratios)
         answer, _ = found.soft(arguments.softness)
-        gain = (1 - arguments.gold) * answer + arguments.gold * float(np.nanmean(found.least))
+        gold = found.needed if arguments.chains else found.least
+        gain = (1 - arguments.gold) * answer + arguments.gold * float(np.nanmean(gold))
         return -gain + arguments.mild * float(((weights - centre) ** 2).sum())
 
     free = _free(train)
@@ -184,6 +199,7 @@ def _show(prepared: Sequence[Prepared], weights: np.ndarray, ratios: Sequence[fl
         "chain": np.stack([found.chain_survival(r) for r in ratios], 1),
         "gold kept": found.gold,
         "least gold passage kept": found.least,
+        "least needed words kept": found.needed,
     }
     _print(prepared, weights, ratios, rows)
     print(f"quick: {1000 * seconds / len(prepared):.2f} ms an item")
@@ -254,13 +270,13 @@ def _print(
     items: list[Item] = [p.item for p in prepared]
     print("weights", dict(zip(NAMES, np.round(weights, 3).tolist(), strict=True)))
     for name, values in rows.items():
-        print(f"{name:22s}" + "".join(f"{r:>8}" for r in ratios) + "       n")
+        print(f"{name:24s}" + "".join(f"{r:>8}" for r in ratios) + "       n")
         for group in ("all", *dict.fromkeys(i.set for i in items)):
             part = values[[group in ("all", i.set) for i in items]]
             known = ~np.isnan(part[:, 0])
             if known.any():
                 means = "".join(f"{100 * m:8.1f}" for m in part[known].mean(axis=0))
-                print(f"  {group:20s}{means}{known.sum():8d}")
+                print(f"  {group:22s}{means}{known.sum():8d}")
 
 
 if __name__ == "__main__":

@@ -172,7 +172,7 @@ def test_a_bundle_that_does_not_fit_is_passed_over_for_those_behind_it():
 
 
 def test_a_header_goes_where_none_of_its_rows_fits_and_serves_the_row_that_does():
-    header, long, short, word = 0, 1, 2, 3
+    header, long, short = 0, 1, 2
     o = offers([9.1, 9.0, 5.0, 1.0], [10, 40, 5, 8], [0, 0, 0, 1])
     edges = np.asarray([[long, header], [short, header]])
     assert buy(o, 20, requires=edges, support=[header]).kept.tolist() == [True, False, True, False]

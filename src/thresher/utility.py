@@ -48,14 +48,14 @@ class Weights:
 
 
 WEIGHTS = Weights(
-    focus=0.3,
-    sentence_focus=0.3,
-    document_focus=0.15,
-    sentence=0.6,
-    document=0.6,
-    overlap=2.0,
-    sentence_bridge=2.0,
-    document_bridge=3.0,
+    focus=1.2,
+    sentence_focus=0.45,
+    document_focus=0.2,
+    sentence=0.9,
+    document=1.2,
+    overlap=3.0,
+    sentence_bridge=3.0,
+    document_bridge=4.5,
 )
 
 

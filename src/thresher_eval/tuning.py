@@ -7,7 +7,7 @@ tells its survival at every ratio at once, and moves smoothly with the weights.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -22,11 +22,12 @@ from thresher.fit import Fitted, Scored, fit
 from thresher.request import plan
 from thresher.segment import unit_texts
 from thresher.select import bundles, close
-from thresher.types import Bool, Int32, Kind, Request
+from thresher.types import Bool, Int32, Kind, Request, Segmentation
 from thresher.utility import Signals, Weights, logit, relevance_terms, utilities
 from thresher_eval.data import Item, answer_keys, gold_titles, normalise
 from thresher_eval.occurrences import occurrences
 from thresher_eval.signals import Collected
+from thresher_train.align import single_labels, split_words
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -54,6 +55,7 @@ class Prepared:
         groups: bundles of each occurrence of each thing that should survive: the answer first,
             then the title of each gold passage.
         gold: cost of each bundle of a gold passage, 0 for others. Shape: (B,)
+        needed: bundles that the answer needs, one array for each passage of which that is known.
     """
 
     item: Item
@@ -69,6 +71,7 @@ class Prepared:
     requires: Ints
     groups: list[list[Ints]]
     gold: Floats
+    needed: tuple[Ints, ...] = ()
 
     def spent(self, weights: Floats) -> Floats:
         """Share of the tokens spent when each bundle is bought; inf for never. Shape: (B,)."""
@@ -85,9 +88,25 @@ class Prepared:
 
 
 def prepare(
-    item: Item, collected: Collected, config: CompressConfig, count: TokenCounter, *, focus: bool
+    item: Item,
+    collected: Collected,
+    config: CompressConfig,
+    count: TokenCounter,
+    *,
+    focus: bool,
+    chain: Mapping[str, str] | None = None,
 ) -> Prepared:
-    """Everything about an item that does not depend on the weights."""
+    """Everything about an item that does not depend on the weights.
+
+    Args:
+        item: the item.
+        collected: its signals.
+        config: of the compressor.
+        count: the target tokenizer.
+        focus: whether the query head's scores are used.
+        chain: words that the answer needs, by the text of their passage: rows that
+            ``thresher distill --task chain`` writes.
+    """
     bundle, weight, edges = [], [], []
     offset, owner = 0, []
     segmentations, guards = collected.segmentations(), collected.guards()
@@ -129,6 +148,7 @@ def prepare(
         requires=requires[requires[:, 0] != requires[:, 1]],
         groups=_groups(item, collected, bundle),
         gold=offers.cost * np.isin(offers.document, item.gold),
+        needed=tuple(_needed(item, segmentations, bundle, chain or {})),
     )
 
 
@@ -160,6 +180,27 @@ def _groups(item: Item, collected: Collected, bundle: Sequence[Ints]) -> list[li
     return out
 
 
+def _needed(
+    item: Item,
+    segmentations: Sequence[Segmentation],
+    bundle: Sequence[Ints],
+    chain: Mapping[str, str],
+) -> Iterator[Ints]:
+    """Bundles of the needed words of each passage; articles and punctuation do not count."""
+    for text, s, local in zip(item.texts, segmentations, bundle, strict=True):
+        words = split_words(text)
+        labels = single_labels(text, chain.get(text, ""))
+        found = [
+            local[
+                np.searchsorted(s.end, a, side="right") : np.searchsorted(s.start, b, side="left")
+            ]
+            for a, b, form, label in zip(words.start, words.end, words.forms, labels, strict=True)
+            if label and normalise(form)
+        ]
+        if found:
+            yield np.unique(np.concatenate(found))
+
+
 def critical(prepared: Prepared, weights: Floats) -> tuple[float, float, Floats]:
     """Least ratio at which the answer is complete, and at which the titles are too.
 
@@ -185,6 +226,7 @@ class Quick:
         chain: critical ratio of answer and subjects together. Shape: (N,)
         gold: share of the gold passages' tokens kept, by ratio. Shape: (N, R)
         least: the same of the gold passage that keeps least. Shape: (N, R)
+        needed: share of the needed words kept, of the passage that keeps least. Shape: (N, R)
         ratios: the R ratios.
     """
 
@@ -192,6 +234,7 @@ class Quick:
     chain: Floats
     gold: Floats
     least: Floats
+    needed: Floats
     ratios: tuple[float, ...]
 
     def survival(self, ratio: float) -> Floats:
@@ -214,7 +257,7 @@ class Quick:
 
 def quick(prepared: Sequence[Prepared], weights: Floats, ratios: Sequence[float]) -> Quick:
     """Estimate survival of all items at all ratios; some tenths of a millisecond an item."""
-    rows, gold, least = [], [], []
+    rows, gold, least, needed = [], [], [], []
     for p in prepared:
         answer, chain, spent = critical(p, weights)
         rows.append((answer, chain))
@@ -224,8 +267,17 @@ def quick(prepared: Sequence[Prepared], weights: Floats, ratios: Sequence[float]
         gold.append(kept.sum(axis=1) / whole.sum() if known.any() else np.full(len(ratios), np.nan))
         shares = kept[:, known] / whole[known]
         least.append(shares.min(axis=1) if known.any() else np.full(len(ratios), np.nan))
+        each = [[(spent[n] <= r).mean() for n in p.needed] for r in ratios]
+        needed.append([min(shares, default=np.nan) for shares in each])
     table = np.asarray(rows, dtype=np.float64).reshape(-1, 2)
-    return Quick(table[:, 0], table[:, 1], np.asarray(gold), np.asarray(least), tuple(ratios))
+    return Quick(
+        answer=table[:, 0],
+        chain=table[:, 1],
+        gold=np.asarray(gold),
+        least=np.asarray(least),
+        needed=np.asarray(needed),
+        ratios=tuple(ratios),
+    )
 
 
 def _by_document(prepared: Prepared, cost: Floats) -> Floats:

@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 from thresher import Compressor
 from thresher.utility import WEIGHTS, Weights, utilities
-from thresher_eval.data import survives
+from thresher_eval.data import normalise, survives
 from thresher_eval.signals import collect, collect_all
 from thresher_eval.tuning import NAMES, exact, prepare, quick
 
@@ -76,3 +76,16 @@ def test_soft_survival_is_smooth_and_bounded(compressor: Compressor) -> None:
     one = prepare(toy, collect(toy, compressor), compressor.config, words, focus=False)
     answer, chain = quick([one], NOW, (0.5, 0.25)).soft(0.15)
     assert 0 <= chain <= answer <= 1
+
+
+def test_needed_words_are_those_of_the_passage_that_keeps_least(compressor: Compressor) -> None:
+    toy = item()
+    text = toy.texts[0]
+    chain = {text: " ".join(text.split()[:3]), "of another item": "nothing"}
+    found = collect(toy, compressor)
+    one = prepare(toy, found, compressor.config, words, focus=True, chain=chain)
+    assert [n.size for n in one.needed] == [len({w for w in text.split()[:3] if normalise(w)})]
+    shares = quick([one], NOW, (1.0, 0.5, 0.0)).needed[0]
+    assert shares[0] == 1.0 >= shares[1] >= shares[2] == 0.0
+    unknown = prepare(toy, found, compressor.config, words, focus=True)
+    assert np.isnan(quick([unknown], NOW, (0.5,)).needed).all()
