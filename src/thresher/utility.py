@@ -12,10 +12,10 @@ documents by the names they share (``relevance.bridge``)::
 ``w`` is ``CompressConfig.relevance_weight``, three times that for table rows: a row is kept whole
 or not at all, so that nothing of it serves as the skeleton which a sentence leaves.
 Terms that a request lacks count as 0. What becomes of u in whole sentences, and without a query, is
-told in ``coherence``. The weights a to i are ``WEIGHTS``. They were chosen by survival of the answer
-together with the share kept of the words that it needs from each gold passage, of the passage that
-keeps least (``benchmarks/fit_utility.py show --chains``); survival alone rewards weights that
-starve the second hop of a question (docs/quality.md).
+told in ``coherence``. The weights a to i are ``WEIGHTS``. They were chosen by survival of answers
+together with the share kept of the words that an answer needs from each gold passage, of the
+passage that keeps least (``benchmarks/fit_utility.py show --chains``); survival alone rewards
+weights that starve the second hop of a question (docs/quality.md).
 """
 
 from __future__ import annotations
