@@ -58,7 +58,8 @@ def page(results: Sequence[Result], images: Path | None = None, prefix: str = ""
     for number, result in enumerate(main):
         parts.append(_survival(result, first=number == 0, images=images, prefix=prefix))
     for kind, section in SECTIONS.items():
-        parts += [section(r) for r in results if r["kind"] == kind]
+        found = [r for r in results if r["kind"] == kind]
+        parts += [section(r).rstrip() + _elsewhere(r, main[0]) for r in found]
     parts += [_goals(main), _losses(main[0]), _not(results)]
     return "\n\n".join(p.strip() for p in parts if p) + "\n"
 
@@ -72,6 +73,13 @@ def _where(result: Result) -> str:
         + (f" ({result['model']})" if "model" in result else "")
         + f", {packages}."
     )
+
+
+def _elsewhere(result: Result, main: Result) -> str:
+    """Say where a section was not measured with the code, and thus the model, of the first."""
+    commit = result["environment"].get("commit")
+    known = commit and commit != main["environment"].get("commit")
+    return f"\n\nMeasured at commit {commit}." if known else ""
 
 
 class Lookup:

@@ -52,6 +52,14 @@ def test_losses_are_items_that_the_baseline_keeps(done: Any) -> None:
         assert loss["other_method"] == "bm25_sentences"
 
 
+def test_a_section_of_another_commit_says_so(done: Any) -> None:
+    main, faithful = results(done)
+    main["environment"]["commit"] = faithful["environment"]["commit"] = "a"
+    assert "Measured at commit" not in page([main, faithful])
+    faithful["environment"]["commit"] = "b"
+    assert "Measured at commit b." in page([main, faithful])
+
+
 def test_a_page_needs_a_run() -> None:
     with pytest.raises(ValueError, match="no result of kind"):
         page([{"kind": "cost"}])
